@@ -1,0 +1,59 @@
+// A request as the decision sees it: a read-only view of the headers that Envoy sent.
+
+/**
+ * Values are byte strings: one character a byte (latin1), so that "equal byte for byte" is `===` whatever encoding the
+ * sender used. `bytesOf` brings a text of a rule into the same form.
+ */
+export type Request = {
+  readonly method: string;
+  /** As sent: not decoded, with the query. Empty for CONNECT, which has none. */
+  readonly path: string;
+  /** Value of a header by its lower-case name; the lines of a repeated header are joined with `,` (cookies with `; `). */
+  header(name: string): string | undefined;
+};
+
+/** A text as the byte string of its UTF-8 form. */
+export function bytesOf(text: string): string {
+  let bytes = '';
+  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte);
+  return bytes;
+}
+
+/** The path without its query. HOT */
+export function pathOf(request: Request): string {
+  const mark = request.path.indexOf('?');
+  return mark < 0 ? request.path : request.path.slice(0, mark);
+}
+
+/**
+ * First value of a query parameter, percent-decoded (key and value; `+` is no space: that is a form's encoding, not a
+ * URI's). A broken escape stays as it was sent. HOT
+ */
+export function queryOf(request: Request, key: string): string | undefined {
+  const mark = request.path.indexOf('?');
+  if (mark < 0) return undefined;
+  const fragment = request.path.indexOf('#', mark);
+  const query = request.path.slice(mark + 1, fragment < 0 ? undefined : fragment);
+  for (const pair of query.split('&')) {
+    const equals = pair.indexOf('=');
+    const name = equals < 0 ? pair : pair.slice(0, equals);
+    if (percentDecode(name) === key) return equals < 0 ? '' : percentDecode(pair.slice(equals + 1));
+  }
+  return undefined;
+}
+
+/** First value of a cookie, as sent (RFC 6265, 5.4: pairs parted by `;`; spaces around name and value do not count). HOT */
+export function cookieOf(request: Request, key: string): string | undefined {
+  const cookies = request.header('cookie');
+  if (cookies === undefined) return undefined;
+  for (const pair of cookies.split(';')) {
+    const equals = pair.indexOf('=');
+    if (equals >= 0 && pair.slice(0, equals).trim() === key) return pair.slice(equals + 1).trim();
+  }
+  return undefined;
+}
+
+function percentDecode(text: string): string {
+  if (!text.includes('%')) return text;
+  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}

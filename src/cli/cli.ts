@@ -1,0 +1,47 @@
+// Which command is meant. One command a file.
+import { readFileSync } from 'node:fs';
+import * as bootstrap from './bootstrap.ts';
+import * as check from './check.ts';
+import * as demo from './demo.ts';
+import { print, printError } from './output.ts';
+import * as sidecar from './sidecar.ts';
+
+export type Command = {
+  readonly summary: string;
+  readonly help: string;
+  /** Exit code: 0 well, 1 failed, 64 wrong usage or settings (EX_USAGE). */
+  readonly run: (args: readonly string[]) => Promise<number>;
+};
+
+const commands = new Map<string, Command>(Object.entries({ sidecar, check, bootstrap, demo }));
+
+/** Runs a command line without the program's name; resolves to its exit code. */
+export async function run([name, ...args]: readonly string[]): Promise<number> {
+  if (name === '--version' || name === 'version') return print(version());
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    const command = commands.get(args[0] ?? '');
+    print(command?.help ?? usage());
+    return name === undefined ? 64 : 0;
+  }
+  const command = commands.get(name);
+  if (command === undefined) return printError(`lanekeeper: unknown command ${JSON.stringify(name)}\n\n${usage()}`, 64);
+  return args.includes('--help') || args.includes('-h') ? print(command.help) : command.run(args);
+}
+
+function usage(): string {
+  const rows = [...commands].map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`);
+  return [
+    'Usage: lanekeeper COMMAND [flags]',
+    '',
+    ...rows,
+    '',
+    'lanekeeper COMMAND --help says more. lanekeeper --version',
+  ].join('\n');
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}

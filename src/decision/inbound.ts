@@ -1,0 +1,66 @@
+// A request enters the pod: which label does it carry from here on?
+import { withLabel } from '../propagation/baggage.ts';
+import { carriedLabel } from '../propagation/carriers.ts';
+import type { Memory } from '../propagation/memory.ts';
+import { newTraceparent, type TraceId, traceIds, traceparentId } from '../propagation/trace.ts';
+import type { TrafficRule } from '../rules/compile.ts';
+import { match } from '../rules/match.ts';
+import { type Label, labelHeader } from '../traffic/label.ts';
+import type { Request } from '../traffic/request.ts';
+import type { Decision } from './decision.ts';
+
+export type InboundContext = {
+  /** True where untrusted callers arrive: what they carry is no label, and is removed. */
+  readonly edge: boolean;
+  /** The rules of this port, in order. */
+  readonly rules: readonly TrafficRule[];
+  /** Where labels are remembered by trace; absent where this workload does not correlate, or has no application. */
+  readonly memory?: Memory | undefined;
+  /** Trace id that Envoy itself will send on; it overwrites ours, so none is made (envoy-ext-proc.md 11). */
+  readonly envoyTrace?: TraceId | undefined;
+  readonly random: (bytes: number) => Uint8Array;
+};
+
+/** The label carried by a trusted peer, else the first matching rule's, else none. A labelled request gets a trace. HOT */
+export function decideInbound(request: Request, context: InboundContext): Decision {
+  const carried = carriedLabel(request);
+  if (!context.edge && carried.label !== undefined) {
+    return { ...labelled(request, carried.label, context), reason: 'carried', disagreement: carried.disagreement };
+  }
+  const ids = traceIds(request);
+  const { rule, lost } = match(context.rules, request, ids[0]);
+  if (rule) return { ...labelled(request, rule.label, context), reason: 'rule', rule: rule.name, lost };
+  const found = carried.invalid || (context.edge && carried.label !== undefined);
+  return { label: undefined, reason: found ? 'invalid' : 'none', lost, ...unlabelled(request, found) };
+}
+
+function labelled(request: Request, label: Label, { memory, envoyTrace, random }: InboundContext) {
+  const set: (readonly [string, string])[] = [
+    [labelHeader, label],
+    ['baggage', withLabel(request.header('baggage'), label) ?? ''],
+  ];
+  const ids = [...traceIds(request)];
+  if (envoyTrace !== undefined) ids.push(envoyTrace);
+  else if (!hasTrace(ids)) {
+    const traceparent = newTraceparent(random);
+    set.push(['traceparent', traceparent]);
+    const made = traceparentId(traceparent);
+    if (made !== undefined) ids.push(made);
+  }
+  memory?.remember(ids, label);
+  return { label, set, remove: [] };
+}
+
+function unlabelled(request: Request, found: boolean): Pick<Decision, 'set' | 'remove'> {
+  if (!found) return nothing;
+  const baggage = withLabel(request.header('baggage'), undefined);
+  return baggage === undefined ? removeBoth : { set: [['baggage', baggage]], remove: [labelHeader] };
+}
+
+const nothing: Pick<Decision, 'set' | 'remove'> = { set: [], remove: [] };
+const removeBoth: Pick<Decision, 'set' | 'remove'> = { set: [], remove: [labelHeader, 'baggage'] };
+
+/** A request id alone is no trace: tracing libraries do not forward it. */
+function hasTrace(ids: readonly TraceId[]): boolean {
+  return ids.some((id) => id.startsWith('w3c:'));
+}

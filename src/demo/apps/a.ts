@@ -1,0 +1,18 @@
+// Service A: answers with its own name and what B answers. It is traced, and hands `traceparent` on; nothing else.
+import { createServer } from 'node:http';
+
+const version = process.env['VERSION'] ?? 'base';
+const next = process.env['B_URL'] ?? 'http://127.0.0.1:9002';
+
+const server = createServer(async (request, response) => {
+  try {
+    const { traceparent } = request.headers;
+    const headers = typeof traceparent === 'string' ? { traceparent } : {};
+    const answer = await fetch(`${next}/b`, { headers });
+    response.writeHead(answer.status).end(`A[${version}] -> ${await answer.text()}`);
+  } catch (error) {
+    response.writeHead(502).end(`A[${version}] -> B cannot be reached: ${error}\n`);
+  }
+});
+
+server.listen(Number(process.env['PORT'] ?? 9001), '127.0.0.1', () => console.log('A listens'));

@@ -1,0 +1,18 @@
+// Service B: answers with its own name and what C answers. It hands W3C `baggage` on, as it came; nothing else.
+import { createServer } from 'node:http';
+
+const version = process.env['VERSION'] ?? 'base';
+const next = process.env['C_URL'] ?? 'http://127.0.0.1:9003';
+
+const server = createServer(async (request, response) => {
+  try {
+    const { baggage } = request.headers;
+    const headers = typeof baggage === 'string' ? { baggage } : {};
+    const answer = await fetch(`${next}/c`, { headers });
+    response.writeHead(answer.status).end(`B[${version}] -> ${await answer.text()}`);
+  } catch (error) {
+    response.writeHead(502).end(`B[${version}] -> C cannot be reached: ${error}\n`);
+  }
+});
+
+server.listen(Number(process.env['PORT'] ?? 9002), '127.0.0.1', () => console.log('B listens'));

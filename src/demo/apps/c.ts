@@ -1,0 +1,10 @@
+// Service C: answers with its own name. It calls nobody and hands nothing on.
+import { createServer } from 'node:http';
+
+const version = process.env['VERSION'] ?? 'base';
+
+const server = createServer((_, response) => {
+  response.end(`C[${version}]\n`);
+});
+
+server.listen(Number(process.env['PORT'] ?? 9003), '127.0.0.1', () => console.log('C listens'));

@@ -1,0 +1,148 @@
+// The HTTP connection manager of every listener: early mutations, route table by file, the processor's filter, logs.
+import { allTraceHeaders } from '../propagation/trace.ts';
+import { type Direction, directionKey, metadataNamespace } from '../traffic/agreement.ts';
+import { labelHeader } from '../traffic/label.ts';
+import { earlyMutation } from './headers.ts';
+import { processorCluster, processorFilter, type Resource, type RunPaths, reasonHeader, typeUrl } from './resource.ts';
+
+export type Connection = {
+  readonly direction: Direction;
+  /** Name of the route table, and of its file. */
+  readonly table: string;
+  readonly mutations: readonly Resource[];
+  readonly paths: RunPaths;
+};
+
+const messageTimeout = '0.2s';
+
+export function connectionManager({ direction, table, mutations, paths }: Connection): Resource {
+  const isEdge = direction === 'gateway' || direction === 'edge';
+  return {
+    name: 'envoy.filters.network.http_connection_manager',
+    typed_config: {
+      '@type': typeUrl('extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
+      stat_prefix: table,
+      codec_type: 'AUTO',
+      // The first hop makes correlation possible; later hops must not add an identity that the application never saw.
+      generate_request_id: isEdge,
+      ...(isEdge ? { use_remote_address: true } : { skip_xff_append: true }),
+      server_header_transformation: 'PASS_THROUGH',
+      stream_idle_timeout: '0s',
+      http_protocol_options: { accept_http_10: true },
+      upgrade_configs: [{ upgrade_type: 'websocket' }],
+      early_header_mutation_extensions: [earlyMutation(mutations)],
+      rds: {
+        route_config_name: table,
+        config_source: { path_config_source: { path: `${paths.routes}/${table}.json` }, initial_fetch_timeout: '1s' },
+      },
+      http_filters: [processor(direction), router],
+      local_reply_config: localReply,
+      access_log: [...(paths.accessLog === undefined ? [] : [fileLog(table, paths.accessLog)]), laneStatistics],
+    },
+  };
+}
+
+function processor(direction: Direction): Resource {
+  return {
+    name: processorFilter,
+    disabled: true, // enabled by the routes that ask
+    typed_config: {
+      '@type': typeUrl('extensions.filters.http.ext_proc.v3.ExternalProcessor'),
+      grpc_service: {
+        envoy_grpc: { cluster_name: processorCluster },
+        timeout: '0s',
+        initial_metadata: [{ key: directionKey, value: direction }],
+      },
+      failure_mode_allow: true,
+      message_timeout: messageTimeout,
+      processing_mode: { request_header_mode: 'SEND', response_header_mode: 'SKIP' },
+      metadata_options: { receiving_namespaces: { untyped: [metadataNamespace] } },
+      // allow_expression alone restricts nothing.
+      mutation_rules: { disallow_all: true, allow_expression: { regex: `${labelHeader}|baggage|traceparent` } },
+      ...(direction === 'outbound' && { forward_rules: outboundHeaders }),
+    },
+  };
+}
+
+// On the way out no rule is looked at: the label's carriers are all that the processor needs.
+const outboundHeaders = {
+  allowed_headers: { patterns: [labelHeader, 'baggage', ...allTraceHeaders].map((name) => ({ exact: name })) },
+};
+
+const router = {
+  name: 'envoy.filters.http.router',
+  typed_config: { '@type': typeUrl('extensions.filters.http.router.v3.Router'), suppress_envoy_headers: true },
+};
+
+// Every answer that Envoy itself makes says why; an outbound Envoy retries on the reason of the callee's (routes.ts).
+const localReply = {
+  mappers: [
+    {
+      filter: { response_flag_filter: { flags: ['UH', 'NC', 'UF', 'UO', 'UT', 'UC', 'NR', 'URX', 'LR'] } },
+      headers_to_add: [
+        {
+          header: { key: reasonHeader, value: '%RESPONSE_FLAGS% %ROUTE_NAME%' },
+          append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+        },
+      ],
+    },
+  ],
+};
+
+/** The lane of the instance that really answered; the route's name says which one was wanted. */
+const answeringLane = `%UPSTREAM_METADATA(${metadataNamespace}:lane)%`;
+
+function fileLog(table: string, path: string): Resource {
+  return {
+    name: 'envoy.access_loggers.file',
+    typed_config: {
+      '@type': typeUrl('extensions.access_loggers.file.v3.FileAccessLog'),
+      path,
+      log_format: {
+        json_format: {
+          time: '%START_TIME%',
+          table,
+          method: '%REQ(:METHOD)%',
+          path: '%REQ(:PATH):80%',
+          destination: '%DOWNSTREAM_LOCAL_ADDRESS%',
+          request_id: '%REQ(x-request-id)%',
+          label: `%REQ(${labelHeader})%`,
+          route: '%ROUTE_NAME%',
+          lane: answeringLane,
+          cluster: '%UPSTREAM_CLUSTER%',
+          host: '%UPSTREAM_HOST%',
+          attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
+          code: '%RESPONSE_CODE%',
+          flags: '%RESPONSE_FLAGS%',
+          details: '%RESPONSE_CODE_DETAILS%',
+          ms: '%DURATION%',
+          decision: `%DYNAMIC_METADATA(${metadataNamespace})%`,
+          processor: `%FILTER_STATE(${processorFilter}:PLAIN)%`,
+        },
+      },
+    },
+  };
+}
+
+// Tags come from names of ours only, never from a header: a caller could make statistics without limit.
+const laneStatistics = {
+  name: 'envoy.access_loggers.stats',
+  typed_config: {
+    '@type': typeUrl('extensions.access_loggers.stats.v3.Config'),
+    stats_scope: { prefix: 'lanekeeper' },
+    counters: [
+      {
+        stat: {
+          name: 'requests',
+          tags: [
+            { name: 'route', value_format: '%ROUTE_NAME%' },
+            { name: 'lane', value_format: answeringLane },
+            { name: 'flags', value_format: '%RESPONSE_FLAGS%' },
+            { name: 'code', value_format: '%RESPONSE_CODE%' },
+          ],
+        },
+        value_fixed: 1,
+      },
+    ],
+  },
+};

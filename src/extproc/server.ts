@@ -1,0 +1,119 @@
+// The gRPC server on a Unix socket: the external processor and its health.
+import { chmodSync, chownSync, rmSync } from 'node:fs';
+import http2 from 'node:http2';
+import { connect } from 'node:net';
+import {
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import { type ConversationOptions, converse } from './conversation.ts';
+import { externalProcessor, type HealthCheckResponse, health } from './protocol.ts';
+
+export type ProcessorServer = {
+  /** What `grpc.health.v1` answers; not serving until it is set. */
+  setServing(serving: boolean): void;
+  /** Waits for open conversations, at most `timeoutMs`, then removes the socket. */
+  close(timeoutMs: number): Promise<void>;
+};
+
+export type ServerOptions = ConversationOptions & {
+  readonly socket: string;
+  /** Numeric group that may connect as well as this user; none where absent. */
+  readonly socketGroup?: number | undefined;
+};
+
+// sun_path, less the final zero; a longer path is silently cut by some systems.
+const maxSocketPath = process.platform === 'darwin' ? 103 : 107;
+
+/**
+ * Listens on the socket (mode 0600, or 0660 with a group). A socket that a dead process left behind is replaced; one
+ * that answers is an error, as is a path longer than the system allows.
+ */
+export async function openServer({ socket, socketGroup, ...conversation }: ServerOptions): Promise<ProcessorServer> {
+  if (Buffer.byteLength(socket) > maxSocketPath)
+    throw new Error(
+      `${socket}: the path of a socket must not exceed ${maxSocketPath} bytes; choose a shorter run directory`,
+    );
+  if (await answers(socket))
+    throw new Error(`${socket}: another process is serving here; give each sidecar a run directory of its own`);
+  rmSync(socket, { force: true });
+  const server = new Server();
+  const status = createHealth();
+  server.addService(externalProcessor, {
+    Process: (call: Parameters<typeof converse>[0]) => converse(call, conversation),
+  });
+  server.addService(health, { Check: status.check, Watch: status.watch });
+  await bind(server, socket);
+  if (socketGroup !== undefined) chownSync(socket, -1, socketGroup);
+  chmodSync(socket, socketGroup === undefined ? 0o600 : 0o660);
+  return {
+    setServing: status.set,
+    close: (timeoutMs) => close(server, status, timeoutMs).finally(() => rmSync(socket, { force: true })),
+  };
+}
+
+/**
+ * Envoys that reset every stream (all but ours, which has the graceful close) exhaust Node's budget of resets: the
+ * connection is dropped every thousand streams, and with it labels in flight (envoy-ext-proc.md 1). grpc-js has no option
+ * for the budget, so it is raised where grpc-js makes its HTTP/2 server, and only then.
+ */
+function bind(server: Server, socket: string): Promise<void> {
+  const createServer = http2.createServer;
+  const generous = { streamResetBurst: 1e9, streamResetRate: 1e9 };
+  http2.createServer = ((options: http2.ServerOptions, listener?: never) =>
+    createServer.call(http2, { ...options, ...generous }, listener)) as typeof createServer;
+  const mask = process.umask(0o177); // no moment in which the socket is open to others
+  return new Promise<void>((resolve, reject) => {
+    server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    );
+  }).finally(() => {
+    process.umask(mask);
+    http2.createServer = createServer;
+  });
+}
+
+function close(server: Server, status: ReturnType<typeof createHealth>, timeoutMs: number): Promise<void> {
+  status.set(false);
+  status.close(); // a watcher's stream would keep the server open
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.forceShutdown(), timeoutMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function createHealth() {
+  const watchers = new Set<ServerWritableStream<unknown, HealthCheckResponse>>();
+  let response: HealthCheckResponse = { status: 'NOT_SERVING' };
+  return {
+    check: (_: ServerUnaryCall<unknown, HealthCheckResponse>, callback: sendUnaryData<HealthCheckResponse>) =>
+      callback(null, response),
+    watch(call: ServerWritableStream<unknown, HealthCheckResponse>) {
+      watchers.add(call);
+      call.on('cancelled', () => watchers.delete(call));
+      call.write(response);
+    },
+    set(serving: boolean) {
+      response = { status: serving ? 'SERVING' : 'NOT_SERVING' };
+      for (const call of watchers) call.write(response);
+    },
+    close() {
+      for (const call of watchers) call.end();
+      watchers.clear();
+    },
+  };
+}
+
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket);
+    probe.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    probe.once('connect', () => probe.destroy());
+  });
+}

@@ -1,0 +1,43 @@
+// Envoy's messages on one side, requests and decisions on the other. Nothing else knows the messages.
+import type { Decision } from '../decision/decision.ts';
+import { metadataNamespace } from '../traffic/agreement.ts';
+import type { Request } from '../traffic/request.ts';
+import { isSafeHeader } from './failure.ts';
+import type { HttpHeaders, ProcessingResponse } from './protocol.ts';
+
+/** The headers of a message as a request. Ill-formed entries are passed over. HOT */
+export function toRequest(message: HttpHeaders): Request {
+  const headers = new Map<string, string>();
+  for (const { key, value, rawValue } of message.headers?.headers ?? []) {
+    if (key === undefined) continue;
+    // Envoy fills raw_value; a text value is from somebody else, in UTF-8 like every protobuf string.
+    const bytes = rawValue?.length ? rawValue.toString('latin1') : Buffer.from(value ?? '').toString('latin1');
+    const earlier = headers.get(key);
+    headers.set(key, earlier === undefined ? bytes : `${earlier}${key === 'cookie' ? '; ' : ','}${bytes}`);
+  }
+  return {
+    method: headers.get(':method') ?? '',
+    path: headers.get(':path') ?? '',
+    header: (name) => headers.get(name),
+  };
+}
+
+/**
+ * The one reply to request headers. Envoy matches routes again only where `clear_route_cache` comes with a header
+ * mutation, an empty one too; a decision without a label leaves the route alone. HOT
+ */
+export function toResponse({ label, reason, set, remove }: Decision): ProcessingResponse {
+  const setHeaders = set
+    .filter(isSafeHeader)
+    .map(([key, value]) => ({ header: { key, rawValue: Buffer.from(value, 'latin1') } }));
+  const response = {
+    status: 'CONTINUE',
+    headerMutation: { setHeaders, removeHeaders: remove.filter((name) => isSafeHeader([name, ''])) },
+    ...(label !== undefined && { clearRouteCache: true }),
+  } as const;
+  const fields = { ...(label !== undefined && { label: { stringValue: label } }), reason: { stringValue: reason } };
+  return {
+    requestHeaders: { response },
+    dynamicMetadata: { fields: { [metadataNamespace]: { structValue: { fields } } } },
+  };
+}

@@ -1,0 +1,52 @@
+// What operators write about services: `kind: Service` of lanekeeper.io/v1alpha1.
+import { z } from 'zod';
+
+export const serviceGroup = 'lanekeeper.io';
+
+const port = z.int().min(1, 'expected a port, 1 to 65535').max(65535, 'expected a port, 1 to 65535');
+
+const labels = z.record(z.string(), z.string());
+
+const instance = z.strictObject({
+  address: z.union([z.ipv4(), z.ipv6()], 'expected an IP address such as 10.0.0.1 or fd00::1'),
+  port,
+  /** Port of the service that this instance answers; the first where absent. */
+  servicePort: port.optional(),
+  labels: labels.optional(),
+});
+
+const servicePort = z.strictObject({
+  port,
+  protocol: z
+    .enum(['http', 'http2', 'grpc'], 'expected "http", "http2" or "grpc" (tcp is not supported yet)')
+    .optional(),
+  /** True where untrusted callers arrive: everything that could choose a lane is removed from their requests. */
+  edge: z.boolean().optional(),
+});
+
+const path = z
+  .string()
+  .regex(/^\/[^?#\s]*$/, 'expected a path that begins with "/" and has no "?", "#" or space, such as /orders');
+
+export const serviceDocument = z.strictObject({
+  apiVersion: z.literal('lanekeeper.io/v1alpha1'),
+  kind: z.literal('Service'),
+  metadata: z.strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'expected the name of a Kubernetes service, such as "orders"'),
+    namespace: z.string().optional(),
+    labels: labels.optional(),
+    annotations: labels.optional(),
+  }),
+  spec: z.strictObject({
+    ports: z.array(servicePort).min(1, 'expected at least one port'),
+    instances: z.array(instance).optional(),
+    /** True: a label that has no lane here is refused (503) instead of falling back to base. */
+    strict: z.boolean().optional(),
+    /** What a gateway routes here: a path and all below it. The longest wins. */
+    paths: z.array(path).optional(),
+  }),
+});
+
+export type ServiceDocument = z.infer<typeof serviceDocument>;

@@ -1,0 +1,42 @@
+// What this pod is: the identity that rules select, and the addresses between which its Envoy stands.
+
+export type Address = { readonly address: string; readonly port: number };
+
+export type Inbound = {
+  /** Where callers reach this pod. */
+  readonly listen: Address;
+  readonly application: Address;
+  /** True where untrusted callers arrive. The document of the service may say so as well, for the application's port. */
+  readonly edge: boolean;
+};
+
+export type Outbound = {
+  /** Local address that the application calls in place of the service. */
+  readonly listen: Address;
+  /** `b`, or `b.other` in another namespace. */
+  readonly service: string;
+  /** Port of the service; its first where absent. */
+  readonly port?: number;
+};
+
+export type Workload = {
+  /** Unique name: the pod's. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The service that this pod is an instance of; it says which ports are edges. */
+  readonly service?: string;
+  /** `trace`: labels are also correlated by trace, for applications that do not forward the label. */
+  readonly propagation: 'header' | 'trace';
+  /** `keep` lets strangers choose the trace identity at edges, and so meet a remembered label: an explicit risk. */
+  readonly edgeTrace: 'strip' | 'keep';
+  /** Listener of a gateway: an edge without an application, which routes by the paths that services state. */
+  readonly gateway?: Address;
+  readonly inbound: readonly Inbound[];
+  readonly outbound: readonly Outbound[];
+};
+
+/** `10.0.0.1:80`, `[::1]:80`: the form in which Envoy prints an address, and so the name of a virtual host. */
+export function formatAddress({ address, port }: Address): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}

@@ -1,0 +1,151 @@
+// Documents to a rule set: what requests and workloads are held against.
+
+import type { Problem, Result } from '../problem.ts';
+import type { Label } from '../traffic/label.ts';
+import { trafficLabelRule, workloadLabelRule } from './document.ts';
+import { isRule, kindProblems } from './kinds.ts';
+import type { Loss } from './match.ts';
+import type { Document, Place } from './parse.ts';
+import { byPlace, problemAt } from './place.ts';
+import { trafficRule, workloadRule } from './rule.ts';
+import { valueProblems } from './scalars.ts';
+import { validate } from './validate.ts';
+import { valueAt } from './value.ts';
+
+export { isRule };
+
+export type Key = {
+  readonly type: 'header' | 'path' | 'query' | 'cookie';
+  /** Byte string; of a header in lower case, of a path empty. */
+  readonly key: string;
+};
+
+export type Condition = Key & {
+  /** Byte string. */
+  readonly value: string;
+  readonly loss: Loss;
+};
+
+type Pairs = readonly (readonly [string, string])[];
+
+export type TrafficRule = {
+  /** `namespace/name` */
+  readonly name: string;
+  readonly namespace: string;
+  /** Empty: every edge of the namespace. */
+  readonly selector: Pairs;
+  readonly label: Label;
+  /** All must hold; none: matches nothing. */
+  readonly conditions: readonly Condition[];
+  /** Hundredths of a percent, 0 to 10000; all where undefined. */
+  readonly share: number | undefined;
+  readonly stickyBy: Key | undefined;
+  readonly priority: number;
+  readonly losses: { readonly empty: Loss; readonly notChosen: Loss; readonly nothingToStickBy: Loss };
+  readonly place: Place;
+};
+
+export type WorkloadRule = {
+  /** `namespace/name` */
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: readonly Label[];
+  /** Empty where the rule is for a database. */
+  readonly selector: Pairs;
+  readonly database: { readonly db: string; readonly table?: string; readonly shadowOf?: string } | undefined;
+  readonly place: Place;
+};
+
+export type RuleSet = {
+  /** In the order in which they are looked at. */
+  readonly traffic: readonly TrafficRule[];
+  readonly workloads: readonly WorkloadRule[];
+};
+
+/** Reads the documents of OpenSergo. Every mistake of every document is reported; documents without one become rules. */
+export function compile(documents: readonly Document[]): { rules: RuleSet; problems: Problem[] } {
+  const problems: Problem[] = [];
+  const traffic: { rule: TrafficRule; created: number }[] = [];
+  const workloads: WorkloadRule[] = [];
+  const seen = new Map<string, Document>();
+  for (const document of documents.filter(isRule)) {
+    const found = [...kindProblems(document), ...twinProblems(document, seen)];
+    if (document.kind === 'TrafficLabelRule') {
+      const result = validate(document, trafficLabelRule);
+      found.push(...problemsOf(result), ...valueProblems(document), ...emptyProblems(document));
+      if (result.ok && !found.some(isError))
+        traffic.push({ rule: trafficRule(document, result.value), created: createdAt(document) });
+    } else if (document.kind === 'WorkloadLabelRule') {
+      const result = validate(document, workloadLabelRule);
+      found.push(...problemsOf(result));
+      if (result.ok && !found.some(isError)) workloads.push(workloadRule(document, result.value));
+    }
+    problems.push(...found.sort(byPlace));
+  }
+  // Files have no creation time, and count as older than what has one.
+  traffic.sort((a, b) => b.rule.priority - a.rule.priority || a.created - b.created || byName(a.rule, b.rule));
+  return { rules: { traffic: traffic.map(({ rule }) => rule), workloads: workloads.sort(byName) }, problems };
+}
+
+/** The rules by which a workload labels requests, in order. */
+export function rulesFor(
+  rules: RuleSet,
+  workload: { namespace: string; labels: Readonly<Record<string, string>>; edge: boolean },
+): readonly TrafficRule[] {
+  return rules.traffic.filter(
+    (rule) =>
+      rule.namespace === workload.namespace &&
+      (rule.selector.length === 0 ? workload.edge : selects(rule.selector, workload.labels)),
+  );
+}
+
+/** The labels that rules give to a workload, each once. */
+export function workloadLabels(
+  rules: RuleSet,
+  workload: { namespace: string; labels: Readonly<Record<string, string>> },
+): readonly Label[] {
+  const selecting = rules.workloads.filter(
+    (rule) =>
+      rule.namespace === workload.namespace && rule.database === undefined && selects(rule.selector, workload.labels),
+  );
+  return [...new Set(selecting.flatMap((rule) => rule.labels))];
+}
+
+function problemsOf(result: Result<unknown>): readonly Problem[] {
+  return result.ok ? [] : result.problems;
+}
+
+function twinProblems(document: Document, seen: Map<string, Document>): Problem[] {
+  const id = `${document.kind} ${document.namespace}/${document.name}`;
+  const first = seen.get(id);
+  if (first === undefined) {
+    seen.set(id, document);
+    return [];
+  }
+  const { file, line, column } = first.place(['metadata', 'name']);
+  const message = `found ${id} again, expected it once; the first is at ${file}:${line}:${column}, rename one of them`;
+  return [problemAt(document, ['metadata', 'name'], message)];
+}
+
+function emptyProblems(document: Document): Problem[] {
+  const conditions = valueAt(document.value, ['spec', 'match']);
+  if (!Array.isArray(conditions) || conditions.length > 0) return [];
+  const message = 'found an empty list, expected a condition; this rule matches nothing';
+  return [{ ...problemAt(document, ['spec', 'match'], message), severity: 'warning' }];
+}
+
+function isError(problem: Problem): boolean {
+  return problem.severity === 'error';
+}
+
+function createdAt({ creationTimestamp }: Document): number {
+  return creationTimestamp === undefined ? Number.NEGATIVE_INFINITY : Date.parse(creationTimestamp);
+}
+
+function byName(a: { name: string }, b: { name: string }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+function selects(selector: Pairs, labels: Readonly<Record<string, string>>): boolean {
+  return selector.every(([key, value]) => labels[key] === value);
+}

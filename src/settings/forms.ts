@@ -1,0 +1,115 @@
+// The forms that settings are written in: text → value, or what was expected.
+
+import { isIP } from 'node:net';
+import { workloadLabelKey } from '../mesh/mesh.ts';
+import type { Address, Inbound, Outbound } from '../mesh/workload.ts';
+import { parseLabel } from '../traffic/label.ts';
+
+export type Parsed<T> = { readonly value: T } | { readonly expected: string };
+
+export const text = (given: string): Parsed<string> => ({ value: given });
+
+export const list = (given: string): Parsed<string[]> => ({
+  value: given
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean),
+});
+
+export const name = (given: string): Parsed<string> =>
+  /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(given)
+    ? { value: given }
+    : { expected: 'a name such as orders-7d4f' };
+
+export const count = (given: string): Parsed<number> =>
+  /^[1-9]\d{0,14}$/.test(given) ? { value: Number(given) } : { expected: 'a whole number above 0' };
+
+/** Milliseconds of `500ms`, `60s`, `5m`, `1h`. */
+export function duration(given: string): Parsed<number> {
+  const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+  const parts = /^(\d{1,9})(ms|s|m|h)$/.exec(given);
+  if (!parts) return { expected: 'a duration such as 500ms, 60s or 5m' };
+  return { value: Number(parts[1]) * units[parts[2] as keyof typeof units] };
+}
+
+export const oneOf =
+  <const T extends string>(choices: readonly T[]) =>
+  (given: string): Parsed<T> => {
+    const value = choices.find((choice) => choice === given);
+    return value === undefined ? { expected: `one of ${choices.join(', ')}` } : { value };
+  };
+
+/** `8080`, `0.0.0.0:8080`, `[::]:8080`; without an address 127.0.0.1. */
+export function address(given: string): Parsed<Address> {
+  const parts = /^(?:\[([^\]]+)\]:|([^:]+):)?(\d{1,5})$/.exec(given);
+  const host = parts?.[1] ?? parts?.[2] ?? '127.0.0.1';
+  const port = Number(parts?.[3]);
+  if (!parts || isIP(host) === 0 || port > 65535)
+    return { expected: 'a port, or an IP address and a port such as 0.0.0.0:8080' };
+  return { value: { address: host, port } };
+}
+
+/** `app=a,version=v2`. A value of the workload's own label must be a label. */
+export function pairs(given: string): Parsed<Record<string, string>> {
+  const result: Record<string, string> = {};
+  const parts = given.split(',').map((part) => part.trim());
+  for (const part of parts.filter(Boolean)) {
+    const equals = part.indexOf('=');
+    if (equals < 1) return { expected: 'labels such as app=orders,version=v2' };
+    const [key, value] = [part.slice(0, equals), part.slice(equals + 1)];
+    if (key === workloadLabelKey && parseLabel(value) === undefined)
+      return { expected: `a label after ${key}=, such as gray` };
+    result[key] = value;
+  }
+  return { value: result };
+}
+
+/** `9101=8080`, `0.0.0.0:9101=127.0.0.1:8080/edge`, several parted by commas. */
+export function inbound(given: string): Parsed<Inbound[]> {
+  const expected = 'ports such as 9101=8080, where this pod listens and where the application does, or 9101=8080/edge';
+  return each(given, expected, (left, right) => {
+    const edge = right.endsWith('/edge');
+    const application = address(edge ? right.slice(0, -'/edge'.length) : right);
+    const listen = address(left);
+    return 'value' in listen && 'value' in application
+      ? { listen: listen.value, application: application.value, edge }
+      : undefined;
+  });
+}
+
+/** `23101=b`, `23102=c.other:9090`, several parted by commas. */
+export function outbound(given: string): Parsed<Outbound[]> {
+  return each(given, 'ports and services such as 23101=orders or 23102=stock.other:9090', (left, right) => {
+    const listen = address(left);
+    const parts = /^([a-z0-9-]+(?:\.[a-z0-9-]+)?)(?::(\d{1,5}))?$/.exec(right);
+    if (!('value' in listen) || !parts?.[1]) return undefined;
+    return { listen: listen.value, service: parts[1], ...(parts[2] !== undefined && { port: Number(parts[2]) }) };
+  });
+}
+
+/** The label in the JSON that OpenSergo's agents take; empty where it names none. */
+export function bootstrapLabel(given: string): Parsed<string> {
+  const expected = 'a JSON object such as {"OPENSERGO_LABEL": "gray"}';
+  try {
+    const parsed: unknown = JSON.parse(given);
+    if (typeof parsed !== 'object' || parsed === null) return { expected };
+    const label = 'OPENSERGO_LABEL' in parsed ? parsed.OPENSERGO_LABEL : '';
+    return typeof label === 'string' ? { value: label } : { expected };
+  } catch {
+    return { expected };
+  }
+}
+
+function each<T>(given: string, expected: string, parse: (left: string, right: string) => T | undefined): Parsed<T[]> {
+  const values: T[] = [];
+  for (const part of given
+    .split(',')
+    .map((text) => text.trim())
+    .filter(Boolean)) {
+    const equals = part.indexOf('=');
+    const value = equals < 1 ? undefined : parse(part.slice(0, equals), part.slice(equals + 1));
+    if (value === undefined) return { expected: `${expected} (found ${JSON.stringify(part)})` };
+    values.push(value);
+  }
+  return { value: values };
+}

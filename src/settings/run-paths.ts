@@ -1,0 +1,13 @@
+// Where the sockets and files of a sidecar are.
+import { join } from 'node:path';
+import type { RunPaths } from '../envoy/resource.ts';
+import type { Settings } from './settings.ts';
+
+export function runPaths({ runDirectory, accessLog }: Settings): RunPaths {
+  return {
+    adminSocket: join(runDirectory, 'admin.sock'),
+    processorSocket: join(runDirectory, 'extproc.sock'),
+    routes: join(runDirectory, 'routes'),
+    ...(accessLog !== undefined && { accessLog }),
+  };
+}

@@ -1,0 +1,66 @@
+// Every setting of a sidecar: one table for parsing, `--help` and the README.
+
+type Setting = { readonly fallback: string; readonly value: string; readonly help: string };
+
+/** Every setting by its flag; the environment variable is `LANEKEEPER_` and the flag in capitals. */
+export const settingTable = {
+  config: { value: 'PATH,…', fallback: '', help: 'files or folders with rules and services; watched' },
+  name: { value: 'NAME', fallback: 'the host name', help: 'unique name of this pod' },
+  namespace: { value: 'NAME', fallback: 'default', help: 'namespace of this workload' },
+  labels: { value: 'KEY=VALUE,…', fallback: '', help: 'labels of this workload, which rules select' },
+  service: { value: 'NAME', fallback: '', help: 'the service that this pod is an instance of' },
+  gateway: {
+    value: '[ADDRESS:]PORT',
+    fallback: '',
+    help: 'listen as a gateway: an edge that routes by the paths of services',
+  },
+  inbound: {
+    value: '[ADDRESS:]PORT=[ADDRESS:]PORT[/edge],…',
+    fallback: '',
+    help: 'ports of this pod, and where the application is behind each',
+  },
+  outbound: {
+    value: '[ADDRESS:]PORT=SERVICE[:PORT],…',
+    fallback: '',
+    help: 'local ports that the application calls in place of services',
+  },
+  propagation: {
+    value: 'trace|header',
+    fallback: 'trace',
+    help: 'correlate labels by trace as well, or only by what is forwarded',
+  },
+  'edge-trace': {
+    value: 'strip|keep',
+    fallback: 'strip',
+    help: 'keep: strangers choose the trace at edges (a risk, see Limits)',
+  },
+  'run-dir': { value: 'FOLDER', fallback: '/run/lanekeeper', help: "sockets and Envoy's files; one a sidecar" },
+  admin: { value: '[ADDRESS:]PORT', fallback: '127.0.0.1:15020', help: '/live, /ready, /metrics, /problems' },
+  envoy: { value: 'FILE', fallback: 'ENVOY, the PATH, or the cache', help: 'the Envoy 1.40 to start' },
+  concurrency: { value: 'N', fallback: '1', help: 'worker threads of Envoy' },
+  'access-log': { value: 'FILE', fallback: 'none', help: 'JSON access log of Envoy; /dev/stdout for this output' },
+  'envoy-log-level': {
+    value: 'LEVEL',
+    fallback: 'warning',
+    help: 'trace, debug, info, warning, error, critical or off',
+  },
+  'log-level': { value: 'LEVEL', fallback: 'info', help: 'trace, debug, info, warn, error or silent' },
+  'memory-entries': { value: 'N', fallback: '100000', help: 'traces whose label is remembered at most' },
+  'memory-bytes': { value: 'N', fallback: '67108864', help: 'size of the label memory at most' },
+  'memory-ttl': {
+    value: 'DURATION',
+    fallback: '60s',
+    help: 'how long a label is remembered after its trace was last seen',
+  },
+  drain: { value: 'DURATION', fallback: '10s', help: 'how long requests in flight may take after SIGTERM' },
+  'socket-group': {
+    value: 'GID',
+    fallback: '',
+    help: "numeric group that may reach the processor's socket, besides this user",
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof settingTable;
+
+/** The variable of a flag: `run-dir` is `LANEKEEPER_RUN_DIR`. */
+export const variableOf = (name: string): string => `LANEKEEPER_${name.toUpperCase().replaceAll('-', '_')}`;

@@ -1,0 +1,86 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startWorld, type World } from './world.ts';
+
+const trace = (start: string) => start.padEnd(32, 'a');
+const traceparent = (start: string) => `00-${trace(start)}-00f067aa0ba902b7-01`;
+const label = { 'x-opensergo-traffic': 'gray' };
+
+/** What an outsider may try, to be answered in a lane. */
+const spoofs: [what: string, headers: Record<string, string | string[]>][] = [
+  ['the label header', label],
+  ['the label header, twice', { 'x-opensergo-traffic': ['gray', 'gray'] }],
+  ['our baggage member', { baggage: 'OpenSergo-Label=gray' }],
+  ['our baggage member among others', { baggage: 'a=1 , OpenSergo-Label = gray;p=1 , b=2' }],
+  ['our baggage member on a line of its own', { baggage: ['a=1', 'OpenSergo-Label=gray'] }],
+  ['our baggage member, several times', { baggage: 'OpenSergo-Label=gray,a=1,OpenSergo-Label=gray' }],
+  ['a repeated traceparent', { traceparent: traceparent('1') }],
+  ['a repeated b3', { b3: `${trace('1')}-00f067aa0ba902b7-1` }],
+  ['a repeated x-b3-traceid', { 'x-b3-traceid': trace('1'), 'x-b3-spanid': '00f067aa0ba902b7' }],
+  ['a repeated request id', { 'x-request-id': 'remembered' }],
+  [
+    'internal headers',
+    {
+      'x-lanekeeper-dst': 'b',
+      'x-lanekeeper-trace': 'x',
+      'x-lanekeeper-ask': '1',
+      'x-envoy-max-retries': '3',
+      'x-envoy-original-dst-host': '127.0.0.1:1',
+    },
+  ],
+];
+
+describe.each([
+  ['while the processor is up', false],
+  ['while the processor is down', true],
+])('at an edge, %s,', (_, down) => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({
+      members: [{ service: 'a', sidecar: true, calls: 'b' }, { service: 'b' }, { service: 'b', label: 'gray' }],
+      gateway: { app: 'gateway' },
+      client: {},
+      rules: `
+apiVersion: traffic.opensergo.io/v1alpha1
+kind: TrafficLabelRule
+metadata: { name: header }
+spec: { selector: { app: gateway }, trafficLabel: gray, match: [{ condition: "==", type: header, key: location, value: cn-shenzhen }] }`,
+      processes: ['gateway'],
+    });
+    world.state.forward = ['traceparent', 'b3', 'x-b3-traceid', 'x-request-id', 'baggage', 'x-opensergo-traffic'];
+    // A labelled request of the mesh, remembered at a.
+    const headers = { ...label, traceparent: traceparent('1'), 'x-request-id': 'remembered' };
+    expect(await world.viaClient('a', { headers })).toMatchObject({ body: 'a-base b-gray' });
+    const { traceparent: again } = headers;
+    expect(await world.viaClient('a', { headers: { traceparent: again } }), 'the trace is remembered').toMatchObject({
+      body: 'a-base b-gray',
+    });
+    if (down) process.kill(world.find('gateway').pid, 'SIGKILL');
+  });
+  afterAll(() => world?.close());
+  afterEach(() => vi.waitFor(async () => expect(await world.fallbacksCounted()).toBe(world.fallbacksSeen())));
+
+  test.each(spoofs)('%s chooses no lane', async (_what, headers) => {
+    expect(await world.viaGateway({ path: '/a', headers })).toMatchObject({ status: 200, body: 'a-base b-base' });
+    const [a, b] = world.seen.slice(-2);
+    for (const seen of [a, b]) {
+      const given = Object.entries(seen?.headers ?? {})
+        .map(([name, value]) => `${name}: ${value}`)
+        .join('\n');
+      expect(given).not.toMatch(/^x-lanekeeper|^x-opensergo|OpenSergo-Label|remembered/m);
+      expect(given).not.toContain(trace('1'));
+    }
+  });
+
+  test('foreign baggage goes on', async () => {
+    await world.viaGateway({ path: '/a', headers: { baggage: 'a=1;p , OpenSergo-Label=gray, b=2' } });
+    expect(String(world.seen.at(-2)?.headers['baggage']).replaceAll(' ', '')).toBe('a=1;p,b=2');
+  });
+
+  test(
+    down ? 'a request that a rule matches goes to base' : 'a request that a rule matches goes to its lane',
+    async () => {
+      const answer = await world.viaGateway({ path: '/a', headers: { location: 'cn-shenzhen' } });
+      expect(answer).toMatchObject({ status: 200, body: down ? 'a-base b-base' : 'a-base b-gray' });
+    },
+  );
+});

@@ -1,7 +1,7 @@
 // Brings what `npm start`, `npm test` and `npm run check` need: the packages of the lock file, and Node 24.
 // npm runs it before each of them, so it must work with Node 20 and without a single package, and cost little.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -50,22 +50,25 @@ function isInstalled() {
 }
 
 function bringNode() {
-  if (nodeMajor() >= neededMajor) return;
+  const present = nodeVersion();
+  if (major(present) >= neededMajor) return;
   const platform = `${process.platform}-${process.arch}`;
   const node = nodePackages[platform];
   const advice = `Install Node ${neededMajor} or later, and start again.`;
   if (node === undefined)
-    fail(`Node ${neededMajor} is needed; this is ${process.version}, and for ${platform} npm has none. ${advice}`);
-  say(`Installing Node ${node.version} into node_modules (this is ${process.version})`);
+    fail(`Node ${neededMajor} is needed; this machine has ${present}, and for ${platform} npm has none. ${advice}`);
+  say(`Installing Node ${node.version} into node_modules (this machine has ${present})`);
   const specification = `${node.name}@${node.version}`;
   npm(
     ['install', '--no-save', ...quiet, ...everything, specification],
     `Node ${neededMajor} could not be installed. ${advice}`,
   );
   const { integrity } = packagesOf(join(modules, '.package-lock.json'))[`node_modules/${node.name}`] ?? {};
-  if (integrity !== node.integrity)
-    fail(`${specification} is not what it was: found ${integrity}, expected ${node.integrity}`);
-  if (nodeMajor() < neededMajor) fail(`${specification} does not run on this machine. ${advice}`);
+  const isRight = integrity === node.integrity;
+  if (isRight && major(nodeVersion()) >= neededMajor) return;
+  rmSync(join(modules, node.name), { recursive: true, force: true }); // else it would be taken the next time
+  if (isRight) fail(`${specification} does not run on this machine. ${advice}`);
+  fail(`${specification} is not what it was: found ${integrity}, expected ${node.integrity}. ${advice}`);
 }
 
 function packagesOf(lockFile) {
@@ -77,9 +80,10 @@ function packagesOf(lockFile) {
 }
 
 /** The version that npm's scripts get: they look into node_modules/.bin first. */
-function nodeMajor() {
+function nodeVersion() {
   const PATH = `${join(modules, '.bin')}${delimiter}${process.env.PATH}`;
-  return major(spawnSync('node', ['--version'], { env: { ...process.env, PATH }, encoding: 'utf8' }).stdout ?? '');
+  const { stdout } = spawnSync('node', ['--version'], { env: { ...process.env, PATH }, encoding: 'utf8' });
+  return stdout?.trim() || 'no Node on the PATH';
 }
 
 function major(version) {

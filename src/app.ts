@@ -22,6 +22,7 @@ import { findEnvoy } from './supervisor/binary.ts';
 import { type EnvoyOptions, type EnvoyProcess, type EnvoyState, startEnvoy } from './supervisor/process.ts';
 import { createAskGate } from './supervisor/remembering.ts';
 import { createRouteFiles, refusal, routeCounts } from './supervisor/routes.ts';
+import { claimSocket } from './supervisor/socket.ts';
 
 export type Sidecar = {
   readonly adminPort: number;
@@ -49,7 +50,8 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
     mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
     const paths = runPaths(settings);
     const metrics = createMetrics();
-    const memory = workload.propagation === 'trace' ? createMemory({ ...settings.memory, now: Date.now }) : undefined;
+    const memory =
+      workload.propagation === 'trace' ? createMemory({ ...settings.memory, now: () => performance.now() }) : undefined;
     const decider = createDecider({ workload, memory, random: randomBytes });
     let envoy: EnvoyProcess | undefined;
 
@@ -68,6 +70,7 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
       (open) => envoy?.admin.post(`/runtime_modify?${rememberingKey}=${open ? 100 : 0}`) ?? Promise.resolve(''),
       (error) => log.warn({ error: String(error) }, 'Envoy could not be told whether labels are remembered'),
     );
+    await claimSocket(paths.processorSocket);
     const server = await openServer({
       socket: paths.processorSocket,
       socketGroup: settings.socketGroup,

@@ -2,10 +2,13 @@
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { renderBootstrap } from '../envoy/bootstrap.ts';
+import type { Resource } from '../envoy/resource.ts';
 import { renderRoutes } from '../envoy/routes.ts';
+import { renderStandalone } from '../envoy/standalone.ts';
 import { createAssembler } from '../mesh/assemble.ts';
+import type { Problem } from '../problem.ts';
 import { runPaths } from '../settings/run-paths.ts';
-import { parseSettings } from '../settings/settings.ts';
+import { parseSettings, type Settings } from '../settings/settings.ts';
 import { readFiles } from '../sources/files.ts';
 import { print, printProblems } from './output.ts';
 import { settingsHelp } from './settings-help.ts';
@@ -14,7 +17,8 @@ export const summary = 'prints the Envoy configuration of a sidecar';
 
 export const help = `Usage: lanekeeper bootstrap [--format yaml|json] [the flags of lanekeeper sidecar]
 
-Prints the bootstrap and the route tables. Exit code: 0, 1 with mistakes in rules or services, 64 with wrong settings.
+Prints one file that Envoy can load: the bootstrap with its route tables inside. A sidecar keeps the tables in files
+of their own. Exit code: 0, 1 with mistakes in rules or services, 64 with wrong settings.
 
 ${settingsHelp()}`;
 
@@ -32,19 +36,27 @@ export async function run(args: readonly string[]): Promise<number> {
     printProblems(problems, process.stderr);
     return 64;
   }
-  const { files, problems: unread } = await readFiles(settings.value.config);
-  const { mesh, problems: found } = createAssembler()(files);
-  const mistakes = [...unread, ...found];
+  const { configuration, problems: mistakes } = await render(settings.value);
   printProblems(mistakes, process.stderr);
-  const { workload } = settings.value;
-  const bootstrap = renderBootstrap({ workload, mesh, paths: runPaths(settings.value), remembering: false });
-  const output = { bootstrap, routes: Object.fromEntries(renderRoutes(workload, mesh)) };
-  print(
-    format === 'json'
-      ? JSON.stringify(output, null, 2)
-      : stringify(output, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd(),
-  );
+  print(format === 'json' ? JSON.stringify(configuration, null, 2) : toYaml(configuration));
   return mistakes.some(({ severity }) => severity === 'error') ? 1 : 0;
+}
+
+/** What a sidecar with these settings gives its Envoy, in one piece, and what is wrong with its rules and services. */
+export async function render(settings: Settings): Promise<{ configuration: Resource; problems: readonly Problem[] }> {
+  const { workload } = settings;
+  const { files, problems: unread } = await readFiles(settings.config);
+  const { mesh, problems } = createAssembler()(files);
+  const bootstrap = renderBootstrap({ workload, mesh, paths: runPaths(settings), remembering: false });
+  return {
+    configuration: renderStandalone(bootstrap, renderRoutes(workload, mesh)),
+    problems: [...unread, ...problems],
+  };
+}
+
+/** Envoy reads YAML 1.1, where a plain `yes` is a boolean: what it could mistake is quoted. */
+export function toYaml(configuration: Resource): string {
+  return stringify(configuration, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false }).trimEnd();
 }
 
 function formatOf(args: readonly string[]): { format: string; rest: string[] } {

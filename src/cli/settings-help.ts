@@ -7,5 +7,5 @@ export function settingsHelp(): string {
     return `  --${name} ${value}\n        ${help}${ending}`;
   });
   const example = variableOf('run-dir');
-  return ['Flags; each may stand in the environment too, --run-dir as ' + example + ':', ...rows].join('\n');
+  return [`Flags; each may stand in the environment too, --run-dir as ${example}:`, ...rows].join('\n');
 }

@@ -1,13 +1,13 @@
 // A request enters the pod: which label does it carry from here on?
-import { withLabel } from '../propagation/baggage.ts';
 import { carriedLabel } from '../propagation/carriers.ts';
 import type { Memory } from '../propagation/memory.ts';
 import { newTraceparent, type TraceId, traceIds, traceparentId } from '../propagation/trace.ts';
 import type { TrafficRule } from '../rules/compile.ts';
 import { match } from '../rules/match.ts';
-import { type Label, labelHeader } from '../traffic/label.ts';
+import type { Label } from '../traffic/label.ts';
 import type { Request } from '../traffic/request.ts';
 import type { Decision } from './decision.ts';
+import { carriersOf, unchanged, withoutLabel } from './headers.ts';
 
 export type InboundContext = {
   /** True where untrusted callers arrive: what they carry is no label, and is removed. */
@@ -31,14 +31,11 @@ export function decideInbound(request: Request, context: InboundContext): Decisi
   const { rule, lost } = match(context.rules, request, ids[0]);
   if (rule) return { ...labelled(request, rule.label, context), reason: 'rule', rule: rule.name, lost };
   const found = carried.invalid || (context.edge && carried.label !== undefined);
-  return { label: undefined, reason: found ? 'invalid' : 'none', lost, ...unlabelled(request, found) };
+  return { label: undefined, reason: found ? 'invalid' : 'none', lost, ...(found ? withoutLabel(request) : unchanged) };
 }
 
 function labelled(request: Request, label: Label, { memory, envoyTrace, random }: InboundContext) {
-  const set: (readonly [string, string])[] = [
-    [labelHeader, label],
-    ['baggage', withLabel(request.header('baggage'), label) ?? ''],
-  ];
+  const set = carriersOf(request, label);
   const ids = [...traceIds(request)];
   if (envoyTrace !== undefined) ids.push(envoyTrace);
   else if (!hasTrace(ids)) {
@@ -50,15 +47,6 @@ function labelled(request: Request, label: Label, { memory, envoyTrace, random }
   memory?.remember(ids, label);
   return { label, set, remove: [] };
 }
-
-function unlabelled(request: Request, found: boolean): Pick<Decision, 'set' | 'remove'> {
-  if (!found) return nothing;
-  const baggage = withLabel(request.header('baggage'), undefined);
-  return baggage === undefined ? removeBoth : { set: [['baggage', baggage]], remove: [labelHeader] };
-}
-
-const nothing: Pick<Decision, 'set' | 'remove'> = { set: [], remove: [] };
-const removeBoth: Pick<Decision, 'set' | 'remove'> = { set: [], remove: [labelHeader, 'baggage'] };
 
 /** A request id alone is no trace: tracing libraries do not forward it. */
 function hasTrace(ids: readonly TraceId[]): boolean {

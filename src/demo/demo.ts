@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Child, moduleFile, startChild } from './child.ts';
 import { claimFolder } from './leftovers.ts';
-import { labelsOf, type Member, planMembers, serviceDocuments } from './topology.ts';
+import { isFree, labelsOf, type Member, planMembers, serviceDocuments } from './topology.ts';
 
 export type DemoOptions = {
   /** The gateway's. */
@@ -39,6 +39,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const children: Child[] = [];
   let stopping = false;
   try {
+    if (!(await isFree(options.port))) throw new Error(`port ${options.port} is taken; choose another with --port`);
     const members = await planMembers(options.without);
     writeFileSync(join(folder, 'services', 'services.yaml'), serviceDocuments(members));
     options.say(`Starting ${members.length} applications`);

@@ -1,9 +1,10 @@
 // A demo that was killed hard leaves its Envoys behind: the next one ends them.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { envoyAdmin } from '../supervisor/admin.ts';
+import { answers } from '../supervisor/socket.ts';
 
 const graceMs = 15_000;
 
@@ -38,15 +39,4 @@ async function removeLeftovers(folder: string): Promise<void> {
     while ((await answers(socket)) && Date.now() < deadline) await sleep(20);
   }
   rmSync(folder, { recursive: true, force: true });
-}
-
-function answers(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(socket);
-    probe.once('error', () => resolve(false));
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-  });
 }

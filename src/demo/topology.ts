@@ -54,7 +54,7 @@ export function labelsOf({ service, version }: Member): Record<string, string> {
 
 /** Distinct ports that nobody listens on: held all at once, then let go. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listen));
+  const servers = await Promise.all(Array.from({ length: count }, () => listen()));
   const ports = servers.map((server) => {
     const address = server.address();
     return typeof address === 'object' && address ? address.port : 0;
@@ -63,9 +63,16 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-function listen(): Promise<Server> {
+/** True where nobody listens on the port of this machine. */
+export async function isFree(port: number): Promise<boolean> {
+  const server = await listen(port).catch(() => undefined);
+  await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)));
+  return server !== undefined;
+}
+
+function listen(port = 0): Promise<Server> {
   const server = createServer();
   return new Promise((resolve, reject) => {
-    server.once('error', reject).listen(0, '127.0.0.1', () => resolve(server));
+    server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server));
   });
 }

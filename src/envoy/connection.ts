@@ -37,7 +37,7 @@ export function connectionManager({ direction, table, mutations, paths }: Connec
       },
       http_filters: [processor(direction), router],
       local_reply_config: localReply,
-      access_log: [...(paths.accessLog === undefined ? [] : [fileLog(table, paths.accessLog)]), laneStatistics],
+      access_log: [...(paths.accessLog === undefined ? [] : [requestLog(table, paths.accessLog)]), laneStatistics],
     },
   };
 }
@@ -92,12 +92,17 @@ const localReply = {
 /** The lane of the instance that really answered; the route's name says which one was wanted. */
 const answeringLane = `%UPSTREAM_METADATA(${metadataNamespace}:lane)%`;
 
-function fileLog(table: string, path: string): Resource {
+function requestLog(table: string, path: string): Resource {
+  // Standard output by its own logger: it may be a socket, which cannot be opened by its path.
+  const [name, type, where] =
+    path === 'stdout'
+      ? ['stdout', 'extensions.access_loggers.stream.v3.StdoutAccessLog', {}]
+      : ['file', 'extensions.access_loggers.file.v3.FileAccessLog', { path }];
   return {
-    name: 'envoy.access_loggers.file',
+    name: `envoy.access_loggers.${name}`,
     typed_config: {
-      '@type': typeUrl('extensions.access_loggers.file.v3.FileAccessLog'),
-      path,
+      '@type': typeUrl(type),
+      ...where,
       log_format: {
         json_format: {
           time: '%START_TIME%',

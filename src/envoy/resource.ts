@@ -51,6 +51,6 @@ export type RunPaths = {
   readonly processorSocket: string;
   /** Folder of the route tables, one file each, swapped by rename. */
   readonly routes: string;
-  /** A file or `/dev/stdout`; no access log where absent. */
+  /** A file or `stdout`; no access log where absent. */
   readonly accessLog?: string;
 };

@@ -1,7 +1,6 @@
 // The gRPC server on a Unix socket: the external processor and its health.
 import { chmodSync, chownSync, rmSync } from 'node:fs';
 import http2 from 'node:http2';
-import { connect } from 'node:net';
 import {
   Server,
   ServerCredentials,
@@ -25,21 +24,8 @@ export type ServerOptions = ConversationOptions & {
   readonly socketGroup?: number | undefined;
 };
 
-// sun_path, less the final zero; a longer path is silently cut by some systems.
-const maxSocketPath = process.platform === 'darwin' ? 103 : 107;
-
-/**
- * Listens on the socket (mode 0600, or 0660 with a group). A socket that a dead process left behind is replaced; one
- * that answers is an error, as is a path longer than the system allows.
- */
+/** Listens on the socket (mode 0600, or 0660 with a group), whose path must be free. */
 export async function openServer({ socket, socketGroup, ...conversation }: ServerOptions): Promise<ProcessorServer> {
-  if (Buffer.byteLength(socket) > maxSocketPath)
-    throw new Error(
-      `${socket}: the path of a socket must not exceed ${maxSocketPath} bytes; choose a shorter run directory`,
-    );
-  if (await answers(socket))
-    throw new Error(`${socket}: another process is serving here; give each sidecar a run directory of its own`);
-  rmSync(socket, { force: true });
   const server = new Server();
   const status = createHealth();
   server.addService(externalProcessor, {
@@ -108,12 +94,4 @@ function createHealth() {
       watchers.clear();
     },
   };
-}
-
-function answers(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(socket);
-    probe.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    probe.once('connect', () => probe.destroy());
-  });
 }

@@ -1,6 +1,7 @@
 // Our member of the `baggage` header: reading the label from it, and writing it without touching anybody else's members.
 
 import { baggageMember, type Label, parseLabel } from '../traffic/label.ts';
+import { percentDecode } from '../traffic/request.ts';
 
 /** What a baggage says about the label. `invalid`: our member is there, but it is no label. */
 export type BaggageLabel =
@@ -87,10 +88,4 @@ function trimSpace(text: string): string {
 
 function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x09;
-}
-
-/** A broken escape stays, and with its `%` is outside the grammar of labels. */
-function percentDecode(text: string): string {
-  if (!text.includes('%')) return text;
-  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

@@ -71,8 +71,7 @@ function isName(value: unknown): value is string {
 }
 
 function nameMistake(tree: Tree, path: Path): Problem {
-  const hint = typeof valueAt(tree.value, path) === 'string' ? '' : quoteHint(tree.source(path));
-  return mistake(tree, path, `a name${hint}`);
+  return mistake(tree, path, `a name${quoteHint(tree.source(path))}`);
 }
 
 function mistake(tree: Tree, path: Path, expected: string): Problem {

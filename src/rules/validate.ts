@@ -35,7 +35,7 @@ function problemsOf(document: Document, schema: z.ZodType, issue: z.core.$ZodIss
 
 function unknownFields(document: Document, schema: z.ZodType, parent: Path, keys: readonly string[]): Problem[] {
   const known = fieldsAt(z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' }), parent);
-  return keys.slice(0, maxProblems).map((key) => {
+  return keys.map((key) => {
     const near = nearest(key, known);
     const hint =
       near === undefined ? `expected ${known.join(', ') || 'no such field'}` : `did you mean ${quoted(near)}?`;

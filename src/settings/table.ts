@@ -38,7 +38,7 @@ export const settingTable = {
   admin: { value: '[ADDRESS:]PORT', fallback: '127.0.0.1:15020', help: '/live, /ready, /metrics, /problems' },
   envoy: { value: 'FILE', fallback: 'ENVOY, the PATH, or the cache', help: 'the Envoy 1.40 to start' },
   concurrency: { value: 'N', fallback: '1', help: 'worker threads of Envoy' },
-  'access-log': { value: 'FILE', fallback: 'none', help: 'JSON access log of Envoy; /dev/stdout for this output' },
+  'access-log': { value: 'FILE|stdout', fallback: 'none', help: 'JSON access log of Envoy' },
   'envoy-log-level': {
     value: 'LEVEL',
     fallback: 'warning',

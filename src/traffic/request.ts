@@ -53,7 +53,8 @@ export function cookieOf(request: Request, key: string): string | undefined {
   return undefined;
 }
 
-function percentDecode(text: string): string {
+/** Percent-decoded, byte by byte; a broken escape stays as it is. */
+export function percentDecode(text: string): string {
   if (!text.includes('%')) return text;
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

@@ -230,7 +230,12 @@ async function startHere(name: string, folder: string, args: readonly string[]):
   const settings = parseSettings(args, {});
   if (!settings.ok) throw new Error(settings.problems.map(formatProblem).join('\n'));
   const log: string[] = [];
-  const sink = new Writable({ write: (chunk, _, done) => (log.push(String(chunk)), done()) });
+  const sink = new Writable({
+    write: (chunk, _, done) => {
+      log.push(String(chunk));
+      done();
+    },
+  });
   const sidecar = await startSidecar(settings.value, pino({ level: 'info' }, sink));
   const restart = () => Promise.reject(new Error(`${name} is not in a process of its own`));
   return { name, folder, adminPort: sidecar.adminPort, pid: process.pid, log, stop: () => sidecar.stop(0), restart };

@@ -1,7 +1,8 @@
 // Texts of files → the mesh. A wrong document keeps its last good form; the others go on.
+
+import { type Document, parse } from '../documents/parse.ts';
 import type { Problem } from '../problem.ts';
 import { compile, isRule } from '../rules/compile.ts';
-import { type Document, parse } from '../rules/parse.ts';
 import { isService, type Mesh, toServices } from './mesh.ts';
 
 export type SourceFile = { readonly file: string; readonly text: string };

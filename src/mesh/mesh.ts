@@ -1,9 +1,11 @@
 // The mesh: every service with its lanes, plus the rules; one immutable snapshot that is swapped whole.
+
+import type { Document } from '../documents/parse.ts';
+import { problemAt } from '../documents/place.ts';
+import { validate } from '../documents/validate.ts';
 import type { Problem } from '../problem.ts';
 import type { RuleSet } from '../rules/compile.ts';
 import { workloadLabels } from '../rules/compile.ts';
-import type { Document } from '../rules/parse.ts';
-import { validate } from '../rules/validate.ts';
 import { type Label, parseLabel } from '../traffic/label.ts';
 import { type ServiceDocument, serviceDocument, serviceGroup } from './document.ts';
 
@@ -156,12 +158,4 @@ function mistakesOf(document: Document, { spec }: ServiceDocument): Problem[] {
     }
   }
   return problems;
-}
-
-function problemAt(document: Document, path: readonly (string | number)[], message: string): Problem {
-  const text = path
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`))
-    .join('')
-    .replace(/^\./, '');
-  return { severity: 'error', ...document.place(path), path: text, message };
 }

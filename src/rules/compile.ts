@@ -1,16 +1,16 @@
 // Documents to a rule set: what requests and workloads are held against.
 
+import type { Document, Place } from '../documents/parse.ts';
+import { byPlace, problemAt } from '../documents/place.ts';
+import { validate } from '../documents/validate.ts';
+import { valueAt } from '../documents/value.ts';
 import type { Problem, Result } from '../problem.ts';
 import type { Label } from '../traffic/label.ts';
 import { trafficLabelRule, workloadLabelRule } from './document.ts';
 import { isRule, kindProblems } from './kinds.ts';
 import type { Loss } from './match.ts';
-import type { Document, Place } from './parse.ts';
-import { byPlace, problemAt } from './place.ts';
+import { valueProblems } from './mistakes.ts';
 import { trafficRule, workloadRule } from './rule.ts';
-import { valueProblems } from './scalars.ts';
-import { validate } from './validate.ts';
-import { valueAt } from './value.ts';
 
 export { isRule };
 

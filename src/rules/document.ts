@@ -1,9 +1,9 @@
 // What operators write: the kinds in force. One schema gives the types, the validation and later the CRDs.
 
 import { z } from 'zod';
+import { listed } from '../documents/value.ts';
 import { labelGrammar, parseLabel } from '../traffic/label.ts';
 import { conditionMistakes, type Mistake, selectorMistakes, stickyByMistakes, trafficMistakes } from './mistakes.ts';
-import { listed } from './value.ts';
 
 const laterConditions = ['!=', 'in', 'notIn', 'prefix', 'suffix', 'regex', 'exists', 'absent'];
 const laterTypes = ['method', 'host', 'sourceIp', 'sourceLabel'];

@@ -1,7 +1,10 @@
 // Mistakes that no single field shows: what one field makes of another. The value may have other mistakes beside.
 
+import type { Document } from '../documents/parse.ts';
+import { problemAt } from '../documents/place.ts';
+import { isJsonNumber, isMapping, quoteHint, shown, valueAt } from '../documents/value.ts';
+import type { Problem } from '../problem.ts';
 import { labelHeader } from '../traffic/label.ts';
-import { isMapping } from './value.ts';
 
 /** The message goes on after "found X, ". */
 export type Mistake = { readonly path: string[]; readonly message: string };
@@ -72,4 +75,20 @@ function headerMistake(key: string): string | undefined {
   return /^[!#$%&'*+.^_`|~0-9a-z-]*$/.test(name)
     ? undefined
     : 'expected the name of a header: letters, digits, "-", "_" or "."';
+}
+
+/** A value of a condition may be a number or boolean, where its text is the one that an API server keeps. */
+export function valueProblems(document: Document): Problem[] {
+  const conditions = valueAt(document.value, ['spec', 'match']);
+  if (!Array.isArray(conditions)) return [];
+  return conditions.flatMap((condition: unknown, index) => {
+    const value = isMapping(condition) ? condition['value'] : undefined;
+    const path = ['spec', 'match', index, 'value'];
+    const source = document.source(path);
+    if ((typeof value !== 'number' && typeof value !== 'boolean') || !source?.plain) return [];
+    // Reported above, with all that readers of YAML disagree on.
+    if (typeof value === 'number' && !isJsonNumber(source.text)) return [];
+    if (source.text === JSON.stringify(value)) return [];
+    return [problemAt(document, path, `found ${shown(value, source)}, expected a string${quoteHint(source)}`)];
+  });
 }

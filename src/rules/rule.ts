@@ -1,12 +1,12 @@
 // One valid document to one rule: lower case, bytes and reasons are made here, so that no request pays for them.
 
+import type { Document } from '../documents/parse.ts';
+import { quoted } from '../documents/value.ts';
 import { type Label, parseLabel } from '../traffic/label.ts';
 import { bytesOf } from '../traffic/request.ts';
 import type { Key, TrafficRule, WorkloadRule } from './compile.ts';
 import type { TrafficLabelRule, WorkloadLabelRule } from './document.ts';
 import type { Loss } from './match.ts';
-import type { Document } from './parse.ts';
-import { quoted } from './value.ts';
 
 /** The rule that a valid document means. */
 export function trafficRule(document: Document, { spec }: TrafficLabelRule): TrafficRule {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { parse } from '../../src/documents/parse.ts';
 import { compile, isRule, rulesFor, workloadLabels } from '../../src/rules/compile.ts';
 import { trafficLabelRule, workloadLabelRule } from '../../src/rules/document.ts';
 import { match } from '../../src/rules/match.ts';
-import { parse } from '../../src/rules/parse.ts';
 import { bytesOf } from '../../src/traffic/request.ts';
 import { requestOf, rulesOf, trafficRule } from './fixture.ts';
 

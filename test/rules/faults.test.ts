@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { parse } from '../../src/documents/parse.ts';
 import { formatProblem } from '../../src/problem.ts';
 import { compile } from '../../src/rules/compile.ts';
-import { parse } from '../../src/rules/parse.ts';
 
 const folder = new URL('faults/', import.meta.url);
 const names = (extension: string): string[] =>

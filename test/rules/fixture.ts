@@ -1,7 +1,7 @@
 // Rules as an operator writes them, for the tests of this folder.
 
+import { parse } from '../../src/documents/parse.ts';
 import { compile, type RuleSet } from '../../src/rules/compile.ts';
-import { parse } from '../../src/rules/parse.ts';
 import type { Request } from '../../src/traffic/request.ts';
 
 /** Compiles a text that has no mistake. */

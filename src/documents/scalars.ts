@@ -3,7 +3,7 @@
 import type { Problem } from '../problem.ts';
 import type { Document, Path } from './parse.ts';
 import { problemAt } from './place.ts';
-import { isJsonNumber, isMapping, isTextOnlyForYaml12, quoted, quoteHint, shown, valueAt } from './value.ts';
+import { isJsonNumber, isMapping, isTextOnlyForYaml12, quoted } from './value.ts';
 
 /** The mistakes among the scalars that somebody reads: `status` and what an API server writes are left alone. */
 export function scalarProblems(document: Document): Problem[] {
@@ -28,22 +28,6 @@ export function scalarProblems(document: Document): Problem[] {
         : `found ${source.text}, which not every reader takes for the same number; write ${value}, or ${remedy}`;
     problems.push(problemAt(document, path, message));
   }
-}
-
-/** A value of a condition may be a number or boolean, where its text is the one that an API server keeps. */
-export function valueProblems(document: Document): Problem[] {
-  const conditions = valueAt(document.value, ['spec', 'match']);
-  if (!Array.isArray(conditions)) return [];
-  return conditions.flatMap((condition: unknown, index) => {
-    const value = isMapping(condition) ? condition['value'] : undefined;
-    const path = ['spec', 'match', index, 'value'];
-    const source = document.source(path);
-    if ((typeof value !== 'number' && typeof value !== 'boolean') || !source?.plain) return [];
-    // Reported above, with all that readers of YAML disagree on.
-    if (typeof value === 'number' && !isJsonNumber(source.text)) return [];
-    if (source.text === JSON.stringify(value)) return [];
-    return [problemAt(document, path, `found ${shown(value, source)}, expected a string${quoteHint(source)}`)];
-  });
 }
 
 const readMetadata: readonly unknown[] = [undefined, 'name', 'namespace', 'labels', 'annotations'];

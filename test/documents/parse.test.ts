@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { type Document, parse } from '../../src/documents/parse.ts';
 import { formatProblem } from '../../src/problem.ts';
 import { compile } from '../../src/rules/compile.ts';
-import { type Document, parse } from '../../src/rules/parse.ts';
-import { trafficRule } from './fixture.ts';
+import { trafficRule } from '../rules/fixture.ts';
 
 const text = `# a comment
 apiVersion: traffic.opensergo.io/v1alpha1

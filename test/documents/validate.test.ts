@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { parse } from '../../src/documents/parse.ts';
+import { validate } from '../../src/documents/validate.ts';
 import { formatProblem } from '../../src/problem.ts';
-import { parse } from '../../src/rules/parse.ts';
-import { validate } from '../../src/rules/validate.ts';
 
 // Not a kind of this folder: others hold their documents against schemas of their own.
 const schema = z.looseObject({

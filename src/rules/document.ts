@@ -5,6 +5,8 @@ import { listed } from '../documents/value.ts';
 import { labelGrammar, parseLabel } from '../traffic/label.ts';
 import { conditionMistakes, type Mistake, selectorMistakes, stickyByMistakes, trafficMistakes } from './mistakes.ts';
 
+export const conditionsInForce = ['=='] as const;
+export const typesInForce = ['header', 'path', 'query', 'cookie'] as const;
 const laterConditions = ['!=', 'in', 'notIn', 'prefix', 'suffix', 'regex', 'exists', 'absent'];
 const laterTypes = ['method', 'host', 'sourceIp', 'sourceLabel'];
 
@@ -39,12 +41,12 @@ const metadata = z.strictObject({
   uid: anything,
 });
 
-const type = oneOf(['header', 'path', 'query', 'cookie'], laterTypes);
+const type = oneOf(typesInForce, laterTypes);
 const key = someText.optional();
 
 const condition = seen(
   z.strictObject({
-    condition: oneOf(['=='], laterConditions),
+    condition: oneOf(conditionsInForce, laterConditions),
     type,
     key,
     value: z.union([text, z.number(), z.boolean()]).describe('Compared byte for byte.'),

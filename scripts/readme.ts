@@ -1,0 +1,112 @@
+// The tables of the README that are the code's: `npm run generate` writes them, a test keeps them equal.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { reasons } from '../src/decision/decision.ts';
+import { createMetrics } from '../src/metrics.ts';
+import { conditionsInForce, typesInForce } from '../src/rules/document.ts';
+import { settingTable } from '../src/settings/table.ts';
+import { places } from '../test/repository/architecture.ts';
+
+export const readmeFile = fileURLToPath(new URL('../README.md', import.meta.url));
+
+/** The README with its generated tables as the code has them now. */
+export async function renderReadme(): Promise<string> {
+  const tables = {
+    settings: settings(),
+    metrics: await metrics(),
+    reasons: reasonRows(),
+    conditions: conditions(),
+    layout: layout(),
+  };
+  return Object.entries(tables).reduce(
+    (text, [name, rows]) => withTable(text, name, rows),
+    readFileSync(readmeFile, 'utf8'),
+  );
+}
+
+function withTable(text: string, name: string, rows: string): string {
+  const [opening, closing] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`];
+  const start = text.indexOf(opening);
+  const end = text.indexOf(closing);
+  if (start < 0 || end < start)
+    throw new Error(`README.md: expected ${opening.trim()} and ${closing}, each on a line of its own`);
+  return `${text.slice(0, start + opening.length)}${rows}\n${text.slice(end)}`;
+}
+
+function settings(): string {
+  const rows = Object.entries(settingTable).map(([name, { value, fallback, help }]) => [
+    `\`--${name}\``,
+    code(value),
+    fallback,
+    help,
+  ]);
+  return table(['flag', 'value', 'default', 'what'], rows);
+}
+
+async function metrics(): Promise<string> {
+  const all = await createMetrics().registry.getMetricsAsJSON();
+  const ours = all.map(({ name, help }) => [code(name), help]);
+  const envoys = [
+    [
+      code('lanekeeper_requests_total'),
+      "Requests to services, by the lane that was wanted and the one that answered; Envoy's count.",
+    ],
+    [code('lanekeeper_fallbacks_total'), "Labelled requests that base answered, by service; Envoy's count."],
+  ];
+  return table(['metric', 'what'], [...ours, ...envoys]);
+}
+
+function reasonRows(): string {
+  return table(
+    ['reason', 'what'],
+    Object.entries(reasons).map(([name, what]) => [code(name), what]),
+  );
+}
+
+function conditions(): string {
+  return table(
+    ['part of a rule', 'in force'],
+    [
+      ['`condition`', conditionsInForce.map(code).join(', ')],
+      ['`type`', typesInForce.map(code).join(', ')],
+    ],
+  );
+}
+
+/** From the top down, as imports go. */
+function layout(): string {
+  const rows = Object.entries(places)
+    .reverse()
+    .map(([name, { pure }]) => [code(`src/${name}`), purposes[name] ?? '', pure ? 'pure' : '']);
+  return table(['place', 'what it is for', ''], rows);
+}
+
+const purposes: Readonly<Record<string, string>> = {
+  'main.ts': "the command line's door",
+  cli: 'one command a file',
+  demo: "the article's demonstration: applications, rules, who runs where",
+  'app.ts': 'a sidecar put together: what is opened, in which order, how it ends',
+  settings: 'flags and environment → settings',
+  admin: 'health, metrics, statistics of lanes',
+  supervisor: "Envoy's binary, its life, its admin socket, its route files",
+  sources: 'where rules and services come from: files, watched',
+  extproc: 'the conversation with Envoy; nothing else knows its messages',
+  'metrics.ts': 'what lanekeeper counts about itself',
+  envoy: "mesh → Envoy's listeners, routes, clusters, bootstrap",
+  decision: 'which label a request carries, entering and leaving, and why',
+  mesh: 'services, instances, lanes; one immutable snapshot',
+  propagation: 'baggage, trace identities, the label memory',
+  rules: 'rule documents → compiled rules → match',
+  documents: 'YAML → documents with places, held against a schema',
+  traffic: 'label and request: what everything above speaks',
+  'problem.ts': 'what is wrong, and where',
+};
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}

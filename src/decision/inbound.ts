@@ -50,5 +50,5 @@ function labelled(request: Request, label: Label, { memory, envoyTrace, random }
 
 /** A request id alone is no trace: tracing libraries do not forward it. */
 function hasTrace(ids: readonly TraceId[]): boolean {
-  return ids.some((id) => id.startsWith('w3c:'));
+  return ids.some((id) => !id.startsWith('request:'));
 }

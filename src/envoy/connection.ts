@@ -1,5 +1,5 @@
 // The HTTP connection manager of every listener: early mutations, route table by file, the processor's filter, logs.
-import { allTraceHeaders } from '../propagation/trace.ts';
+import { traceHeaders } from '../propagation/trace.ts';
 import { type Direction, directionKey, metadataNamespace } from '../traffic/agreement.ts';
 import { labelHeader } from '../traffic/label.ts';
 import { earlyMutation } from './headers.ts';
@@ -66,7 +66,7 @@ function processor(direction: Direction): Resource {
 
 // On the way out no rule is looked at: the label's carriers are all that the processor needs.
 const outboundHeaders = {
-  allowed_headers: { patterns: [labelHeader, 'baggage', ...allTraceHeaders].map((name) => ({ exact: name })) },
+  allowed_headers: { patterns: [labelHeader, 'baggage', ...traceHeaders].map((name) => ({ exact: name })) },
 };
 
 const router = {

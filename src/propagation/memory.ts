@@ -64,10 +64,10 @@ type Entry = {
 const entryOverheadBytes = 280;
 
 /**
- * Expired entries that one call drops at most: more than it adds (a request has five identities at most, with that of
+ * Expired entries that one call drops at most: more than it adds (a request has ten identities at most, with that of
  * Envoy's own trace), and so few that no request waits for what a busy hour left.
  */
-const dropsPerCall = 8;
+const dropsPerCall = 16;
 
 const none: Recollection = { outcome: 'none' };
 const conflict: Recollection = { outcome: 'conflict' };

@@ -23,6 +23,30 @@ const carriers: [carrier: string, forward: string[], headers: () => Record<strin
     ['x-b3-traceid', 'x-b3-spanid'],
     () => ({ 'x-b3-traceid': nextTrace(), 'x-b3-spanid': '00f067aa0ba902b7' }),
   ],
+  ['uber-trace-id', ['uber-trace-id'], () => ({ 'uber-trace-id': `${nextTrace()}%3A00f067aa0ba902b7%3A0%3A1` })],
+  [
+    'x-amzn-trace-id',
+    ['x-amzn-trace-id'],
+    () => ({ 'x-amzn-trace-id': `Root=1-${nextTrace().replace(/^(.{8})/, '$1-')};Parent=53995c3f42cd8ad8;Sampled=1` }),
+  ],
+  [
+    'x-cloud-trace-context',
+    ['x-cloud-trace-context'],
+    () => ({ 'x-cloud-trace-context': `${nextTrace()}/67667974448284343;o=1` }),
+  ],
+  [
+    'sw8',
+    ['sw8'],
+    () => ({ sw8: `1-${btoa(`${nextTrace()}.58.16123456789010001`)}-${btoa('segment')}-3-c2Vydg==-aW5z-L2E=-MQ==` }),
+  ],
+  [
+    'x-datadog-trace-id',
+    ['x-datadog-trace-id', 'x-datadog-parent-id'],
+    () => ({
+      'x-datadog-trace-id': BigInt(`0x${nextTrace().slice(0, 16)}`).toString(),
+      'x-datadog-parent-id': '67667974448284343',
+    }),
+  ],
   ['x-request-id', ['x-request-id'], () => ({ 'x-request-id': `request-${nextTrace()}` })],
 ];
 

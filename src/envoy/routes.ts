@@ -83,10 +83,13 @@ function applicationTable(inbound: Inbound, workload: Workload, mesh: Mesh): Res
   const remember = { name: 'in/remember', match: { prefix: '/', headers: [labelled, hasTrace] }, route, ...ask };
   const carried = { name: 'in/carried', match: { prefix: '/', headers: [labelled] }, route };
   const gates = gatesOf(rulesFor(mesh.rules, { ...workload, edge }));
+  const rememberBase = { name: 'in/base:remember', match: { prefix: '/', headers: [hasTrace] }, route, ...ask };
+  const correlates = workload.propagation === 'trace';
   const routes = [
-    ...(workload.propagation === 'trace' ? [remember] : []),
+    ...(correlates ? [remember] : []),
     carried,
     ...gates.map((match) => ({ name: 'in/ask', match, route, ...ask })),
+    ...(correlates && gates.length > 0 ? [rememberBase] : []),
     { name: 'in/base', match: { prefix: '/' }, route },
   ];
   return routeConfiguration(inboundTable(inbound), {

@@ -13,7 +13,7 @@ import { freePorts } from '../../src/demo/topology.ts';
 import { formatProblem } from '../../src/problem.ts';
 import { parseSettings } from '../../src/settings/settings.ts';
 import { envoyAdmin } from '../../src/supervisor/admin.ts';
-import { type Answer, type Application, call, type Seen, startApplication } from './application.ts';
+import { type Answer, type Application, type ApplicationOptions, call, type Seen, startApplication } from './application.ts';
 
 export type MemberSpec = {
   readonly service: string;
@@ -28,6 +28,10 @@ export type WorldOptions = {
   readonly members: readonly MemberSpec[];
   readonly rules?: string;
   readonly strict?: readonly string[];
+  /** What the document of a service says of its port; `http` where absent. */
+  readonly protocols?: Readonly<Record<string, 'http2' | 'grpc'>>;
+  /** Starts applications of another kind than those that answer with a line. */
+  readonly application?: (options: ApplicationOptions) => Promise<Application>;
   /** Starts a gateway with these labels; it routes `/` + the name of a service. */
   readonly gateway?: Readonly<Record<string, string>>;
   /** Starts a client that may call every service; its labels. */
@@ -93,6 +97,7 @@ export async function startWorld(options: WorldOptions) {
     running,
     applications,
     gatewayPort,
+    outboundPorts,
     viaGateway,
     viaClient,
     find,
@@ -120,7 +125,7 @@ export async function startWorld(options: WorldOptions) {
   async function restartApplication(name: string): Promise<void> {
     const member = planned.find((candidate) => candidate.name === name);
     if (member === undefined) throw new Error(`no member ${name}`);
-    const application = await startApplication({
+    const application = await (options.application ?? startApplication)({
       member: name,
       port: member.applicationPort,
       ...(member.calls !== undefined && { next: member.next }),
@@ -167,7 +172,7 @@ export async function startWorld(options: WorldOptions) {
       apiVersion: 'lanekeeper.io/v1alpha1',
       kind: 'Service',
       metadata: { name },
-      spec: { ports: [{ port: 80 }], paths: [`/${name}`], ...strict, instances },
+      spec: { ports: [{ port: 80, protocol: options.protocols?.[name] ?? 'http' }], paths: [`/${name}`], ...strict, instances },
     });
   }
 

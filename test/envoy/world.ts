@@ -13,7 +13,14 @@ import { freePorts } from '../../src/demo/topology.ts';
 import { formatProblem } from '../../src/problem.ts';
 import { parseSettings } from '../../src/settings/settings.ts';
 import { envoyAdmin } from '../../src/supervisor/admin.ts';
-import { type Answer, type Application, type ApplicationOptions, call, type Seen, startApplication } from './application.ts';
+import {
+  type Answer,
+  type Application,
+  type ApplicationOptions,
+  call,
+  type Seen,
+  startApplication,
+} from './application.ts';
 
 export type MemberSpec = {
   readonly service: string;
@@ -172,7 +179,12 @@ export async function startWorld(options: WorldOptions) {
       apiVersion: 'lanekeeper.io/v1alpha1',
       kind: 'Service',
       metadata: { name },
-      spec: { ports: [{ port: 80, protocol: options.protocols?.[name] ?? 'http' }], paths: [`/${name}`], ...strict, instances },
+      spec: {
+        ports: [{ port: 80, protocol: options.protocols?.[name] ?? 'http' }],
+        paths: [`/${name}`],
+        ...strict,
+        instances,
+      },
     });
   }
 

@@ -55,7 +55,8 @@ type Conversation = {
 
 const conversation: fc.Arbitrary<Conversation> = fc.record({
   direction: fc.constantFrom(...directions, 'nowhere', ''),
-  traceparent: headerValue.map((value) => value.replace(/[^!-~]/g, '')),
+  // More than 64 kB of headers end a stream of HTTP/2 before anybody of ours sees it.
+  traceparent: headerValue.map((value) => value.replace(/[^!-~]/g, '').slice(0, 1000)),
   messages: fc.array(known, { maxLength: 5 }),
   rubbish: fc.option(broken, { nil: undefined }),
   cut: fc.integer({ min: 1, max: 400 }),

@@ -145,8 +145,13 @@ function flipped(bytes: Buffer, at: number, bits: number): Buffer {
   return copy;
 }
 
+/**
+ * A connection for some hundred streams: Node's client goes on counting what it wrote to a stream that it reset, and at
+ * 10 MB it refuses to open any more (nothing of that reaches the server).
+ */
 function open(): http2.ClientHttp2Session {
-  if (session === undefined || session.closed || session.destroyed) {
+  if (session === undefined || session.closed || session.destroyed || (session.state.nextStreamID ?? 0) > 1000) {
+    session?.close();
     session = http2.connect('http://localhost', { createConnection: () => connect(join(folder, 'extproc.sock')) });
     session.on('error', () => undefined);
   }

@@ -66,8 +66,7 @@ function lane(name: string, label: Label, instances: readonly Instance[]): Resou
     type: 'STATIC',
     lb_policy: 'ROUND_ROBIN',
     load_assignment: assignment(name, label, instances),
-    // A lane in panic would keep its requests on dead instances instead of falling back (envoy-lanes.md 3).
-    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+    common_lb_config: liveHealth,
     // 100: with the default a lane's only instance is never ejected.
     outlier_detection: {
       split_external_local_origin_errors: true,
@@ -117,7 +116,7 @@ function processor(socket: string): Resource {
     name: processorCluster,
     type: 'STATIC',
     connect_timeout: '0.2s',
-    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+    common_lb_config: liveHealth,
     circuit_breakers: { thresholds: [{ max_requests: 64, max_pending_requests: 64 }] },
     health_checks: [
       {
@@ -134,6 +133,13 @@ function processor(socket: string): Resource {
     load_assignment: { cluster_name: processorCluster, endpoints: [{ lb_endpoints: [endpoint] }] },
   };
 }
+
+/**
+ * Panic would keep requests on instances that are known to be dead. A merge window (1 s by default) holds back a change of
+ * health that follows another: a processor that hung soon after a restart cost 0.2 s a request for 1.6 s, and one that was
+ * well again stayed out for a second (measured).
+ */
+const liveHealth = { healthy_panic_threshold: { value: 0 }, update_merge_window: '0s' };
 
 function cluster(name: string): Resource {
   return {

@@ -36,10 +36,12 @@ export function renderRoutes(workload: Workload, mesh: Mesh): ReadonlyMap<string
   return tables;
 }
 
-/** True where untrusted callers arrive: by the settings, or by the document of the service. */
+/** True where untrusted callers arrive: by the settings, or by the document of the service for the port behind it. */
 export function isEdge(inbound: Inbound, workload: Workload, mesh: Mesh): boolean {
   const service = workload.service === undefined ? undefined : findService(mesh, workload.service, workload.namespace);
-  return inbound.edge || service?.ports.find(({ port }) => port === inbound.application.port)?.edge === true;
+  const instance = service?.instances.find(({ port }) => port === inbound.listen.port);
+  const port = instance?.servicePort ?? inbound.application.port;
+  return inbound.edge || service?.ports.some((candidate) => candidate.port === port && candidate.edge) === true;
 }
 
 function gatewayTable(workload: Workload, mesh: Mesh): Resource {

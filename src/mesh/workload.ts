@@ -1,12 +1,15 @@
 // What this pod is: the identity that rules select, and the addresses between which its Envoy stands.
 
+/** Key of the short form of a workload's own label (opensergo.md, WorkloadLabelRule); several labels are parted by commas. */
+export const workloadLabelKey = 'traffic.opensergo.io/label';
+
 export type Address = { readonly address: string; readonly port: number };
 
 export type Inbound = {
   /** Where callers reach this pod. */
   readonly listen: Address;
   readonly application: Address;
-  /** True where untrusted callers arrive. The document of the service may say so as well, for the application's port. */
+  /** True where untrusted callers arrive. The document of the service may say so as well. */
   readonly edge: boolean;
 };
 

@@ -9,7 +9,7 @@ import { renderLaneStatistics } from './admin/statistics.ts';
 import { createDecider } from './decision/decide.ts';
 import { renderBootstrap } from './envoy/bootstrap.ts';
 import { type RunPaths, rememberingKey } from './envoy/resource.ts';
-import { renderRoutes } from './envoy/routes.ts';
+import { renderRoutes } from './envoy/routes/tables.ts';
 import { openServer } from './extproc/server.ts';
 import type { Mesh } from './mesh/mesh.ts';
 import { createMetrics, type Metrics } from './metrics.ts';

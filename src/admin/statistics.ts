@@ -14,7 +14,7 @@ export type LaneCount = {
 
 const line = /^envoy_lanekeeper_requests\{([^}]*)\} (\d+)$/;
 
-/** Reads Envoy's Prometheus text. Route names are ours (envoy/routes.ts): `b/gray:asked`. */
+/** Reads Envoy's Prometheus text. Route names are ours (envoy/routes/service.ts): `b/gray:asked`. */
 export function readLaneCounts(text: string): LaneCount[] {
   return text.split('\n').flatMap((row) => {
     const parts = line.exec(row);

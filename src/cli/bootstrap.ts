@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { renderBootstrap } from '../envoy/bootstrap.ts';
 import type { Resource } from '../envoy/resource.ts';
-import { renderRoutes } from '../envoy/routes.ts';
+import { renderRoutes } from '../envoy/routes/tables.ts';
 import { renderStandalone } from '../envoy/standalone.ts';
 import { createAssembler } from '../mesh/assemble.ts';
 import type { Problem } from '../problem.ts';

@@ -1,13 +1,14 @@
 // Clusters: a lane is one, base is one, and `b|gray+` tries the lane, else base. Instances stand in them.
 
-import { findService, type Instance, instancesOf, lanesOf, type Mesh, type Service } from '../mesh/mesh.ts';
+import { lanesWithFallback } from '../mesh/lanes.ts';
+import { findService, type Instance, instancesOf, type Mesh, type Service } from '../mesh/mesh.ts';
 import type { Inbound, Outbound, Workload } from '../mesh/workload.ts';
 import { metadataNamespace } from '../traffic/agreement.ts';
 import type { Label } from '../traffic/label.ts';
 import {
   applicationCluster,
-  fallbackCluster,
   laneCluster,
+  laneTarget,
   processorCluster,
   type Resource,
   serviceName,
@@ -42,11 +43,15 @@ function calledServices(workload: Workload, mesh: Mesh): { service: Service; por
 
 function serviceClusters(service: Service, port: number, namespace: string): Resource[] {
   const name = serviceName(service, port, namespace);
-  const lanes = lanesOf(service, port);
+  // Whether a label refuses base is a rule's to say, and rules change while clusters stay: what it may need is all there.
+  const lanes = lanesWithFallback(service, port, new Set());
   return [
     base(laneCluster(name, undefined), instancesOf(service, port, undefined)),
-    ...lanes.map((label) => lane(laneCluster(name, label), label, instancesOf(service, port, label))),
-    ...(service.strict ? [] : lanes.map((label) => laneElseBase(name, label))),
+    ...lanes.map(({ label }) => lane(laneCluster(name, label), label, instancesOf(service, port, label))),
+    ...lanes
+      .map((each) => laneTarget(name, each))
+      .filter(({ members }) => members.length > 1)
+      .map(laneElseBase),
   ];
 }
 
@@ -82,12 +87,11 @@ function lane(name: string, label: Label, instances: readonly Instance[]): Resou
   };
 }
 
-/** Member i serves attempt i, empty ones are skipped: another instance of the lane is tried before base. */
-function laneElseBase(service: string, label: Label): Resource {
-  const members = [label, label, undefined, undefined].map((member) => ({ name: laneCluster(service, member) }));
-  const type = { '@type': typeUrl('extensions.clusters.composite.v3.ClusterConfig'), clusters: members };
+function laneElseBase({ cluster: name, members }: ReturnType<typeof laneTarget>): Resource {
+  const clusters = members.map((member) => ({ name: member }));
+  const type = { '@type': typeUrl('extensions.clusters.composite.v3.ClusterConfig'), clusters };
   return {
-    ...cluster(fallbackCluster(service, label)),
+    ...cluster(name),
     lb_policy: 'CLUSTER_PROVIDED',
     cluster_type: { name: 'envoy.clusters.composite', typed_config: type },
   };

@@ -44,6 +44,8 @@ export const serviceDocument = z.strictObject({
     instances: z.array(instance).optional(),
     /** True: a label that has no lane here is refused (503) instead of falling back to base. */
     strict: z.boolean().optional(),
+    /** True: a label `a.b` that has no lane here takes the lane `a`. Off unless asked for: `v1.2` would fall into `v1`. */
+    hierarchicalLabels: z.boolean().optional(),
     /** What a gateway routes here: a path and all below it. The longest wins. */
     paths: z.array(path).optional(),
   }),

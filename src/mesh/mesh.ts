@@ -28,6 +28,8 @@ export type Service = {
   readonly ports: readonly [Port, ...Port[]];
   readonly instances: readonly Instance[];
   readonly strict: boolean;
+  /** True: a label `a.b` that has no lane takes the lane `a`. */
+  readonly hierarchical: boolean;
   readonly paths: readonly string[];
 };
 
@@ -125,6 +127,7 @@ function toService(document: Document, { metadata, spec }: ServiceDocument, rule
     ports: [first, ...others],
     instances,
     strict: spec.strict ?? false,
+    hierarchical: spec.hierarchicalLabels ?? false,
     paths: spec.paths ?? [],
   };
 }

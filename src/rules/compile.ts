@@ -35,6 +35,8 @@ export type TrafficRule = {
   /** Empty: every edge of the namespace. */
   readonly selector: Pairs;
   readonly label: Label;
+  /** `refuse`: a request with this label never reaches base. */
+  readonly onFailure: 'base' | 'refuse';
   /** All must hold; none: matches nothing. */
   readonly conditions: readonly Condition[];
   /** Hundredths of a percent, 0 to 10000; all where undefined. */

@@ -79,6 +79,10 @@ export const trafficLabelRule = z.strictObject({
       trafficLabel: label,
       match: z.array(condition).describe('Conditions that must all hold.'),
       anyOf: z.never('which is not supported yet; expected one rule for each of its lists').optional(),
+      onFailure: z
+        .enum(['base', 'refuse'])
+        .default('base')
+        .describe('refuse: 503 where the label cannot be decided, or its lane is missing or dead; never base.'),
       priority: priority.default(0),
       percentage: percentage.optional(),
       stickyBy: seen(z.strictObject({ type, key }), stickyByMistakes).optional(),

@@ -18,6 +18,7 @@ export function trafficRule(document: Document, { spec }: TrafficLabelRule): Tra
     namespace: document.namespace,
     selector: Object.entries(spec.selector ?? {}),
     label: labelOf(spec.trafficLabel),
+    onFailure: spec.onFailure,
     conditions: spec.match.map((condition) => {
       const value = String(condition.value);
       const subject = [condition.type, condition.key].filter((part) => part !== undefined).join(' ');

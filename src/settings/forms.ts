@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net';
 import { workloadLabelKey } from '../mesh/mesh.ts';
-import type { Address, Inbound, Outbound } from '../mesh/workload.ts';
+import type { Address, Inbound, Outbound, Range } from '../mesh/workload.ts';
 import { parseLabel } from '../traffic/label.ts';
 
 export type Parsed<T> = { readonly value: T } | { readonly expected: string };
@@ -47,6 +47,21 @@ export function address(given: string): Parsed<Address> {
   if (!parts || isIP(host) === 0 || port > 65535)
     return { expected: 'a port, or an IP address and a port such as 0.0.0.0:8080' };
   return { value: { address: host, port } };
+}
+
+/** `10.0.0.0/8,fd00::/8`; an address alone is itself. */
+export function ranges(given: string): Parsed<Range[]> {
+  const expected = 'IP ranges such as 10.0.0.0/8 or fd00::/8, parted by commas';
+  const values: Range[] = [];
+  for (const part of given.split(',').map((text) => text.trim())) {
+    const [address = '', length] = part.split('/');
+    const bits = isIP(address) === 4 ? 32 : 128;
+    const prefix = length === undefined ? bits : Number(length);
+    if (isIP(address) === 0 || !/^\d{1,3}$/.test(length ?? '0') || prefix > bits)
+      return { expected: `${expected} (found ${JSON.stringify(part)})` };
+    values.push({ address, prefix });
+  }
+  return { value: values };
 }
 
 /** `app=a,version=v2`. A value of the workload's own label must be a label. */

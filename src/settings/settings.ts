@@ -49,6 +49,7 @@ export function parseSettings(
   const labels = { ...ownLabel(env, problems), ...read('labels', form.pairs) };
   const service = read('service', form.name);
   const gateway = read('gateway', form.address);
+  const trustedPeers = read('trusted-peers', form.ranges);
   const admin = read('admin', form.address) ?? { address: '127.0.0.1', port: 15020 };
   const settings: Settings = {
     workload: {
@@ -58,6 +59,7 @@ export function parseSettings(
       ...(service !== undefined && { service }),
       propagation: read('propagation', form.oneOf(['trace', 'header'])) ?? 'trace',
       edgeTrace: read('edge-trace', form.oneOf(['strip', 'keep'])) ?? 'strip',
+      ...(trustedPeers && { trustedPeers }),
       ...(gateway && { gateway }),
       inbound: read('inbound', form.inbound) ?? [],
       outbound: read('outbound', form.outbound) ?? [],

@@ -29,6 +29,8 @@ export type WorldOptions = {
   readonly members: readonly MemberSpec[];
   readonly rules?: string;
   readonly strict?: readonly string[];
+  /** Services in which a lane `a` serves `a.b` as well. */
+  readonly hierarchical?: readonly string[];
   /** Services whose port is an edge. */
   readonly edges?: readonly string[];
   /** Starts a gateway with these labels; it routes `/` + the name of a service. */
@@ -166,6 +168,7 @@ export async function startWorld(options: WorldOptions) {
     const own = planned.filter(({ service }) => service === name);
     const instances = own.map((member) => ({ address: '127.0.0.1', port: member.port, labels: labelsOf(member) }));
     const strict = options.strict?.includes(name) ? { strict: true } : {};
+    const hierarchical = options.hierarchical?.includes(name) ? { hierarchicalLabels: true } : {};
     return stringify({
       apiVersion: 'lanekeeper.io/v1alpha1',
       kind: 'Service',
@@ -174,6 +177,7 @@ export async function startWorld(options: WorldOptions) {
         ports: [{ port: 80, edge: options.edges?.includes(name) ?? false }],
         paths: [`/${name}`],
         ...strict,
+        ...hierarchical,
         instances,
       },
     });

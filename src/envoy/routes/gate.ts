@@ -1,6 +1,6 @@
 // The gate: which requests the route table shows to the processor. A superset of what the rules match, never less.
-import type { Condition, TrafficRule } from '../rules/compile.ts';
-import type { Resource } from './resource.ts';
+import type { Condition, TrafficRule } from '../../rules/compile.ts';
+import type { Resource } from '../resource.ts';
 
 /**
  * Route matches, one for each rule that could match a request below `prefix`. What a route cannot express (a

@@ -104,6 +104,7 @@ export async function startWorld(options: WorldOptions) {
     find,
     sum,
     metric,
+    envoyStatistics,
     fallbacksAgree,
     startMember: restartApplication,
     close,
@@ -216,6 +217,12 @@ export async function startWorld(options: WorldOptions) {
   async function sum(family: string, having = ''): Promise<number> {
     const all = await Promise.all(running.map(({ name }) => metric(name, family, having)));
     return all.reduce((total, value) => total + value, 0);
+  }
+
+  /** What the Envoy of one sidecar counts by route and lane. */
+  async function envoyStatistics(name: string): Promise<{ body: string }> {
+    const admin = envoyAdmin(join(find(name).folder, 'admin.sock'));
+    return { body: await admin.get('/stats/prometheus?usedonly&filter=^lanekeeper') };
   }
 
   /** Fallbacks by the counters of all Envoys. */

@@ -154,7 +154,12 @@ function cluster(name: string): Resource {
   };
 }
 
+// Many servers close a connection that was idle for five seconds (Node's default): a request that Envoy sends just then is
+// lost, and may not be sent again. Envoy lets go first.
+const idleTimeout = '4s';
+
 const sameProtocol = httpOptions({
+  common_http_protocol_options: { idle_timeout: idleTimeout },
   use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
 });
 

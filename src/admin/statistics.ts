@@ -50,21 +50,26 @@ export function fallbacks(counts: readonly LaneCount[]): ReadonlyMap<string, num
 }
 
 function sumByService(counts: readonly LaneCount[]): ReadonlyMap<string, number> {
+  return sumBy(counts, ({ service }) => service);
+}
+
+function sumBy(counts: readonly LaneCount[], keyOf: (count: LaneCount) => string): ReadonlyMap<string, number> {
   const sums = new Map<string, number>();
-  for (const { service, count } of counts) sums.set(service, (sums.get(service) ?? 0) + count);
+  for (const each of counts) sums.set(keyOf(each), (sums.get(keyOf(each)) ?? 0) + each.count);
   return sums;
 }
 
 /** The families as Prometheus text, from Envoy's own. */
 export function renderLaneStatistics(envoyText: string): string {
   const counts = readLaneCounts(envoyText);
-  const requests = counts
-    .filter(({ service }) => service !== inbound)
-    .map(({ count, failedOpen, ...labels }) => `lanekeeper_requests_total{${labelsOf(labels)}} ${count}`);
+  const requests = sumBy(
+    counts.filter(({ service }) => service !== inbound),
+    ({ count, failedOpen, ...labels }) => labelsOf(labels),
+  );
   return [
     '# HELP lanekeeper_requests_total Requests to services, by the lane that was wanted and the one that answered.',
     '# TYPE lanekeeper_requests_total counter',
-    ...requests,
+    ...[...requests].map(([labels, count]) => `lanekeeper_requests_total{${labels}} ${count}`),
     '# HELP lanekeeper_fallbacks_total Labelled requests that base answered.',
     '# TYPE lanekeeper_fallbacks_total counter',
     ...rowsOf('lanekeeper_fallbacks_total', fallbacks(counts)),

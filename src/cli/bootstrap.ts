@@ -9,7 +9,7 @@ import { createAssembler } from '../mesh/assemble.ts';
 import type { Problem } from '../problem.ts';
 import { runPaths } from '../settings/run-paths.ts';
 import { parseSettings, type Settings } from '../settings/settings.ts';
-import { readFiles } from '../sources/files.ts';
+import { readFiles } from '../sources/read.ts';
 import { print, printProblems } from './output.ts';
 import { settingsHelp } from './settings-help.ts';
 

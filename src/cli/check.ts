@@ -1,7 +1,7 @@
 // `lanekeeper check PATH…`: are these rules and services right?
 import { parseArgs } from 'node:util';
 import { createAssembler } from '../mesh/assemble.ts';
-import { readFiles } from '../sources/files.ts';
+import { readFiles } from '../sources/read.ts';
 import { print, printError, printProblems } from './output.ts';
 
 export const summary = 'checks rules and services, for a person or a pipeline';
@@ -31,9 +31,12 @@ export async function run(args: readonly string[]): Promise<number> {
   else {
     printProblems(problems, process.stdout);
     const { rules, services } = mesh;
-    print(
-      `${files.length} files, ${rules.traffic.length + rules.workloads.length} rules, ${services.size} services: ${errors} mistakes, ${problems.length - errors} warnings`,
-    );
+    const read = [
+      counted(files.length, 'file'),
+      counted(rules.traffic.length + rules.workloads.length, 'rule'),
+      counted(services.size, 'service'),
+    ];
+    print(`${read.join(', ')}: ${counted(errors, 'mistake')}, ${counted(problems.length - errors, 'warning')}`);
   }
   return errors === 0 ? 0 : 1;
 }
@@ -44,4 +47,8 @@ function parse(args: readonly string[]) {
     options: { format: { type: 'string', default: 'text' } },
     allowPositionals: true,
   });
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -49,16 +49,24 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
+// Under npm one Ctrl-C arrives twice: from the terminal, and passed on.
+const sameKeyMs = 200;
+
 /** Who asks this process to end: a signal, or the process that started it and is gone (the channel of child_process). */
 function endAsked() {
   const once = Promise.withResolvers<string>();
   const again = Promise.withResolvers<void>();
   const aborter = new AbortController();
+  let askedAt = 0;
   const ask = (why: string) => {
+    askedAt = Date.now();
     once.resolve(why);
     aborter.abort();
   };
-  const onSignal = (signal: string) => (aborter.signal.aborted ? again.resolve() : ask(signal));
+  const onSignal = (signal: string) => {
+    if (!aborter.signal.aborted) ask(signal);
+    else if (Date.now() - askedAt > sameKeyMs) again.resolve();
+  };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, onSignal);
   const disconnected = () => ask('the process that started this one has ended');

@@ -119,8 +119,10 @@ test('a second signal ends at once, with code 1, takes Envoy along and leaves no
   process.kill(lanekeeper.pid, 'SIGTERM');
   await isDraining(lanekeeper);
   const begun = performance.now();
-  process.kill(lanekeeper.pid, 'SIGTERM');
+  // Until it is taken: one that comes within 0.2 s of the first counts as the same key.
+  const impatience = setInterval(() => process.kill(lanekeeper.pid, 'SIGTERM'), 50);
   expect(await lanekeeper.exited).toBe(1);
+  clearInterval(impatience);
   expect(performance.now() - begun).toBeLessThan(2_000);
   expect(await request.answer).toMatch(/socket hang up|ECONNRESET/);
   expect(stage.envoys()).toEqual([]);

@@ -23,13 +23,13 @@ export function isBelow(path: string, prefix: string): boolean {
 }
 
 function gateOf(rule: TrafficRule, prefix: string): Resource[] {
-  const paths = rule.conditions.filter((condition) => condition.type === 'path').map((condition) => condition.value);
+  const paths = rule.conditions
+    .filter((condition) => condition.type === 'path')
+    .map((condition) => textOf(condition.value));
   const [path] = paths;
   if (path !== undefined && !paths.every((other) => other === path && isBelow(other, prefix))) return [];
   const headers = rule.conditions.map(headerMatch).filter((match) => match !== undefined);
-  return [
-    { ...(path === undefined ? pathMatch(prefix) : { path: textOf(path) }), ...(headers.length > 0 && { headers }) },
-  ];
+  return [{ ...(path === undefined ? pathMatch(prefix) : { path }), ...(headers.length > 0 && { headers }) }];
 }
 
 function headerMatch(condition: Condition): Resource | undefined {
@@ -38,14 +38,34 @@ function headerMatch(condition: Condition): Resource | undefined {
     case 'path':
       return undefined;
     case 'header':
-      return { name: condition.key, string_match: { exact: value } };
-    case 'query':
+      return headerGate(condition.key, value);
+    case 'query': {
       // Envoy compares parameters as sent, the rule compares them decoded: every query with an escape is let through.
-      return regexMatch(':path', `[^?]*\\?(?:(?:.*&)?${quote(condition.key)}(?:=${quote(value)})?(?:[&#].*)?|.*%.*)`);
-    case 'cookie':
-      return regexMatch('cookie', `(?:.*[;,])?\\s*${quote(condition.key)}\\s*=\\s*${quote(value)}\\s*(?:[;,].*)?`);
+      const pair = `${quote(textOf(condition.key))}=${value === '' ? '?' : quote(value)}`;
+      return regexMatch(
+        ':path',
+        `${anything}\\?(?:(?:${anything}&)?${pair}(?:[&#]${anything})?|${anything}%${anything})`,
+      );
+    }
+    case 'cookie': {
+      const pair = `${quote(textOf(condition.key))}\\s*=\\s*${quote(value)}`;
+      return regexMatch('cookie', `(?:${anything}[;,])?\\s*${pair}\\s*(?:[;,]${anything})?`);
+    }
   }
 }
+
+/**
+ * Envoy holds each line of a repeated header against the match by itself (measured on 1.40), the rule all of them joined
+ * with commas: what has a comma may be several lines, and the first of them is what stands before one.
+ */
+function headerGate(name: string, value: string): Resource {
+  const comma = value.indexOf(',');
+  if (comma < 0) return { name, string_match: { exact: value } };
+  return regexMatch(name, `${quote(value.slice(0, comma))}(?:,${anything})?`);
+}
+
+// Any bytes. `.` matches characters only, and one byte of another encoding would close the gate.
+const anything = '\\C*';
 
 function regexMatch(name: string, regex: string): Resource {
   return { name, string_match: { safe_regex: { regex } } };

@@ -45,8 +45,9 @@ test(`${requests} requests while the processor is killed ${kills} times, stopped
   const count: Record<string, Record<string, number>> = {};
   let sent = 0;
   const add = (kind: string, who: string) => {
-    const row = (count[kind] ??= {});
+    const row = count[kind] ?? {};
     row[who] = (row[who] ?? 0) + 1;
+    count[kind] = row;
   };
   const worker = async (offset: number) => {
     while (sent < requests) {

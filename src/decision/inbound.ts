@@ -23,7 +23,11 @@ export type InboundContext = {
   readonly random: (bytes: number) => Uint8Array;
 };
 
-/** The label carried by a trusted peer, else the first matching rule's, else none. A labelled request gets a trace. HOT */
+/**
+ * The label carried by a trusted peer, else the first matching rule's, else none. A labelled request gets a trace. Where
+ * rules judge, base is remembered as well: another request of the same trace, which they label, must not take this one's
+ * calls into its lane. HOT
+ */
 export function decideInbound(request: Request, context: InboundContext): Decision {
   const carried = carriedLabel(request);
   if (!context.edge && carried.label !== undefined) {
@@ -33,25 +37,28 @@ export function decideInbound(request: Request, context: InboundContext): Decisi
   const { rule, lost } = match(context.rules, request, ids[0]);
   if (rule) return { ...labelled(request, rule.label, context), reason: 'rule', rule: rule.name, lost };
   if (context.own !== undefined) return { ...labelled(request, context.own, context), reason: 'entered-at-lane', lost };
+  if (context.rules.length > 0) context.memory?.rememberBase(withTrace(ids, context.envoyTrace));
   const found = carried.invalid || (context.edge && carried.label !== undefined);
   return { label: undefined, reason: found ? 'invalid' : 'none', lost, ...(found ? withoutLabel(request) : unchanged) };
 }
 
 function labelled(request: Request, label: Label, { memory, envoyTrace, random }: InboundContext) {
   const set = carriersOf(request, label);
-  const ids = [...traceIds(request)];
-  if (envoyTrace !== undefined) ids.push(envoyTrace);
-  else if (!hasTrace(ids)) {
+  let ids = withTrace(traceIds(request), envoyTrace);
+  if (!hasTrace(ids)) {
     const traceparent = newTraceparent(random);
     set.push(['traceparent', traceparent]);
-    const made = traceparentId(traceparent);
-    if (made !== undefined) ids.push(made);
+    ids = withTrace(ids, traceparentId(traceparent));
   }
   memory?.remember(ids, label);
   return { label, set, remove: [] };
 }
 
+function withTrace(ids: readonly TraceId[], trace: TraceId | undefined): readonly TraceId[] {
+  return trace === undefined ? ids : [...ids, trace];
+}
+
 /** A request id alone is no trace: tracing libraries do not forward it. */
 function hasTrace(ids: readonly TraceId[]): boolean {
-  return ids.some((id) => id.startsWith('w3c:'));
+  return ids.some((id) => !id.startsWith('request:'));
 }

@@ -1,5 +1,5 @@
 // The HTTP connection manager of every listener: early mutations, route table by file, the processor's filter, logs.
-import { allTraceHeaders } from '../propagation/trace.ts';
+import { traceHeaders } from '../propagation/trace.ts';
 import { type Direction, directionKey, metadataNamespace } from '../traffic/agreement.ts';
 import { labelHeader } from '../traffic/label.ts';
 import { earlyMutation } from './headers.ts';
@@ -28,7 +28,8 @@ export function connectionManager({ direction, table, mutations, paths }: Connec
       ...(isEdge ? { use_remote_address: true } : { skip_xff_append: true }),
       server_header_transformation: 'PASS_THROUGH',
       stream_idle_timeout: '0s',
-      http_protocol_options: { accept_http_10: true },
+      // Without a default Envoy answers a request of HTTP/1.0 that has no Host with a 400; an application would serve it.
+      http_protocol_options: { accept_http_10: true, default_host_for_http_10: 'localhost', enable_trailers: true },
       upgrade_configs: [{ upgrade_type: 'websocket' }],
       early_header_mutation_extensions: [earlyMutation(mutations)],
       rds: {
@@ -66,7 +67,7 @@ function processor(direction: Direction): Resource {
 
 // On the way out no rule is looked at: the label's carriers are all that the processor needs.
 const outboundHeaders = {
-  allowed_headers: { patterns: [labelHeader, 'baggage', ...allTraceHeaders].map((name) => ({ exact: name })) },
+  allowed_headers: { patterns: [labelHeader, 'baggage', ...traceHeaders].map((name) => ({ exact: name })) },
 };
 
 const router = {
@@ -77,6 +78,12 @@ const router = {
 // Every answer that Envoy itself makes says why; an outbound Envoy retries on the reason of the callee's (routes.ts).
 const localReply = {
   mappers: [
+    {
+      // No route matches it. Nobody expects what stands beside an application to open tunnels.
+      filter: { header_filter: { header: { name: ':method', string_match: { exact: 'CONNECT' } } } },
+      status_code: 501,
+      headers_to_add: [{ header: { key: reasonHeader, value: 'CONNECT is not served' } }],
+    },
     {
       filter: { response_flag_filter: { flags: ['UH', 'NC', 'UF', 'UO', 'UT', 'UC', 'NR', 'URX', 'LR'] } },
       headers_to_add: [

@@ -1,18 +1,21 @@
 // The label memory: what label a trace had when it entered this pod, for as long as somebody asks.
 
 import { type Label, parseLabel } from '../traffic/label.ts';
-import { createOrder } from './order.ts';
+import { createOrder, type Order } from './order.ts';
 import type { TraceId } from './trace.ts';
 
-/** What is known of a trace. `conflict`: different labels, so that none is propagated by it. */
+/**
+ * What is known of a trace. `conflict`: different labels, or a label and base where base counts, so that none is
+ * propagated by it.
+ */
 export type Recollection =
   | { readonly outcome: 'label'; readonly label: Label }
   | { readonly outcome: 'none' }
   | { readonly outcome: 'conflict' };
 
 /**
- * Counted since the start. `remembered`, `hits`, `misses` and `conflicts` (of both verbs) are calls, each counted once,
- * by its answer; `evicted` and `expired` are entries.
+ * Counted since the start. `remembered`, `hits`, `misses` and `conflicts` (of every verb) are calls, each counted once,
+ * by its answer; base that meets no label is not counted. `evicted` and `expired` are entries.
  */
 export type MemoryStats = {
   readonly remembered: number;
@@ -26,13 +29,21 @@ export type MemoryStats = {
 export type Memory = {
   /** Keeps the label under each identity for the time to live; another label on a live one makes it a conflict. HOT */
   remember(ids: readonly TraceId[], label: Label): 'remembered' | 'conflict';
-  /** What is known under these identities, and renews the time to live of what it finds. HOT */
+  /**
+   * Base counts as if it were a label: with one on a live identity it makes a conflict, in either order. For workloads
+   * that label by rules of their own: there a request without a label has been judged, elsewhere it has lost one. HOT
+   */
+  rememberBase(ids: readonly TraceId[]): 'remembered' | 'conflict';
+  /** What is known under these identities, and renews the time to live of what it finds; of base, `none`. HOT */
   recall(ids: readonly TraceId[]): Recollection;
   /** Drops all that has expired. */
   sweep(): void;
-  /** Entries held, the expired that nobody has dropped yet among them. */
+  /**
+   * Entries held that could answer a recall, the expired that nobody has dropped yet among them: of labels and conflicts,
+   * not of base.
+   */
   readonly size: number;
-  /** Estimate of the bytes held: of each entry the characters of identity and label, and `entryOverheadBytes`. */
+  /** Estimate of the bytes held, by base too: of each entry the characters of identity and label, and `entryOverheadBytes`. */
   readonly bytes: number;
   readonly stats: MemoryStats;
 };
@@ -50,6 +61,7 @@ type Found = Extract<Recollection, { outcome: 'label' }>;
 
 type Entry = {
   readonly id: string;
+  /** `none` is base. */
   answer: Recollection;
   expiresAtMs: number;
   older: Entry | undefined;
@@ -64,53 +76,65 @@ type Entry = {
 const entryOverheadBytes = 280;
 
 /**
- * Expired entries that one call drops at most: more than it adds (a request has five identities at most, with that of
+ * Expired entries that one call drops at most: more than it adds (a request has ten identities at most, with that of
  * Envoy's own trace), and so few that no request waits for what a busy hour left.
  */
-const dropsPerCall = 8;
+const dropsPerCall = 16;
 
 const none: Recollection = { outcome: 'none' };
 const conflict: Recollection = { outcome: 'conflict' };
 
 /**
- * A memory that holds at most `maxEntries` and `maxBytes`; what was used longest ago goes first. A call takes constant
- * time, and allocates nothing where it adds nothing.
+ * A memory that holds at most `maxEntries` and `maxBytes`. Base goes first, however many base requests there are; then
+ * what was used longest ago. A call takes constant time, and allocates nothing where it adds nothing.
  */
 export function createMemory({ maxEntries, maxBytes, ttlMs, now }: MemoryOptions): Memory {
   const entries = new Map<string, Entry>();
-  const order = createOrder<Entry>();
+  const base = createOrder<Entry>();
+  const labelled = createOrder<Entry>();
   const stats = { remembered: 0, hits: 0, misses: 0, conflicts: 0, evicted: 0, expired: 0 };
+  let baseEntries = 0;
   let bytes = 0;
   let latest: Found | undefined;
 
   function remember(ids: readonly TraceId[], label: Label): 'remembered' | 'conflict' {
+    const outcome = keep(ids, label);
+    if (outcome === 'remembered') stats.remembered += 1;
+    return outcome;
+  }
+
+  function keep(ids: readonly TraceId[], label: Label | undefined): 'remembered' | 'conflict' {
     const nowMs = now();
     let outcome: 'remembered' | 'conflict' = 'remembered';
     for (const id of ids) {
       const entry = find(id, nowMs);
       if (entry === undefined) {
         add(id, label, nowMs);
-      } else if (entry.answer.outcome !== 'label' || entry.answer.label !== label) {
+      } else if (!agrees(entry.answer, label)) {
         outcome = 'conflict';
-        bytes -= bytesOf(entry);
+        unlink(entry);
         entry.answer = conflict;
-        bytes += bytesOf(entry);
+        link(entry);
       }
     }
     dropExpired(nowMs, dropsPerCall);
-    while (order.oldest !== undefined && (entries.size > maxEntries || bytes > maxBytes)) drop(order.oldest, nowMs);
+    while (entries.size > maxEntries || bytes > maxBytes) {
+      const last = base.oldest ?? labelled.oldest;
+      if (last === undefined) break;
+      drop(last, nowMs);
+    }
     if (outcome === 'conflict') stats.conflicts += 1;
-    else stats.remembered += 1;
     return outcome;
   }
 
   function recall(ids: readonly TraceId[]): Recollection {
     const nowMs = now();
-    let answer = none;
+    let found: Recollection | undefined;
     for (const id of ids) {
       const entry = find(id, nowMs);
-      if (entry !== undefined) answer = answer === none ? entry.answer : join(answer, entry.answer);
+      if (entry !== undefined) found = found === undefined ? entry.answer : join(found, entry.answer);
     }
+    const answer = found ?? none;
     dropExpired(nowMs, dropsPerCall);
     if (answer.outcome === 'label') stats.hits += 1;
     else if (answer.outcome === 'none') stats.misses += 1;
@@ -127,48 +151,63 @@ export function createMemory({ maxEntries, maxBytes, ttlMs, now }: MemoryOptions
       return undefined;
     }
     entry.expiresAtMs = nowMs + ttlMs;
+    const order = orderOf(entry);
     order.remove(entry);
     order.append(entry);
     return entry;
   }
 
-  function add(id: string, label: Label, nowMs: number): void {
-    // Most pods see one label: its entries share one answer.
-    if (latest?.label !== label) latest = { outcome: 'label', label: parseLabel(detached(label)) ?? label };
-    const entry: Entry = {
-      id: detached(id),
-      answer: latest,
-      expiresAtMs: nowMs + ttlMs,
-      older: undefined,
-      newer: undefined,
-    };
+  function add(id: string, label: Label | undefined, nowMs: number): void {
+    const answer = label === undefined ? none : answerOf(label);
+    const entry: Entry = { id: detached(id), answer, expiresAtMs: nowMs + ttlMs, older: undefined, newer: undefined };
     entries.set(entry.id, entry);
-    order.append(entry);
-    bytes += bytesOf(entry);
+    link(entry);
+  }
+
+  /** Most pods see one label: its entries share one answer. */
+  function answerOf(label: Label): Found {
+    if (latest?.label !== label) latest = { outcome: 'label', label: parseLabel(detached(label)) ?? label };
+    return latest;
   }
 
   function dropExpired(nowMs: number, most: number): void {
     for (let dropped = 0; dropped < most; dropped += 1) {
-      const { oldest } = order;
-      if (oldest === undefined || oldest.expiresAtMs > nowMs) return;
-      drop(oldest, nowMs);
+      const expired = expiredOf(labelled, nowMs) ?? expiredOf(base, nowMs);
+      if (expired === undefined) return;
+      drop(expired, nowMs);
     }
   }
 
   function drop(entry: Entry, nowMs: number): void {
     entries.delete(entry.id);
-    order.remove(entry);
-    bytes -= bytesOf(entry);
+    unlink(entry);
     if (entry.expiresAtMs <= nowMs) stats.expired += 1;
     else stats.evicted += 1;
   }
 
+  function link(entry: Entry): void {
+    orderOf(entry).append(entry);
+    if (entry.answer === none) baseEntries += 1;
+    bytes += bytesOf(entry);
+  }
+
+  function unlink(entry: Entry): void {
+    orderOf(entry).remove(entry);
+    if (entry.answer === none) baseEntries -= 1;
+    bytes -= bytesOf(entry);
+  }
+
+  function orderOf(entry: Entry): Order<Entry> {
+    return entry.answer === none ? base : labelled;
+  }
+
   return {
     remember,
+    rememberBase: (ids) => keep(ids, undefined),
     recall,
     sweep: () => dropExpired(now(), Number.POSITIVE_INFINITY),
     get size() {
-      return entries.size;
+      return entries.size - baseEntries;
     },
     get bytes() {
       return bytes;
@@ -177,7 +216,16 @@ export function createMemory({ maxEntries, maxBytes, ttlMs, now }: MemoryOptions
   };
 }
 
+function expiredOf({ oldest }: Order<Entry>, nowMs: number): Entry | undefined {
+  return oldest !== undefined && oldest.expiresAtMs <= nowMs ? oldest : undefined;
+}
+
+function agrees(answer: Recollection, label: Label | undefined): boolean {
+  return answer.outcome === 'label' ? answer.label === label : answer.outcome === 'none' && label === undefined;
+}
+
 function join(one: Recollection, other: Recollection): Recollection {
+  if (one === other) return one;
   return one.outcome === 'label' && other.outcome === 'label' && one.label === other.label ? one : conflict;
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { traceHeaders } from '../../src/propagation/trace.ts';
 import { startWorld, type World } from './world.ts';
 
 const trace = (start: string) => start.padEnd(32, 'a');
@@ -16,6 +17,9 @@ const spoofs: [what: string, headers: Record<string, string | string[]>][] = [
   ['a repeated traceparent', { traceparent: traceparent('1') }],
   ['a repeated b3', { b3: `${trace('1')}-00f067aa0ba902b7-1` }],
   ['a repeated x-b3-traceid', { 'x-b3-traceid': trace('1'), 'x-b3-spanid': '00f067aa0ba902b7' }],
+  ['a repeated uber-trace-id', { 'uber-trace-id': `${trace('1')}:f067aa0ba902b7:0:1` }],
+  ['a repeated x-amzn-trace-id', { 'x-amzn-trace-id': `Root=1-${trace('1').replace(/^(.{8})/, '$1-')}` }],
+  ['a repeated x-cloud-trace-context', { 'x-cloud-trace-context': `${trace('1')}/1;o=1` }],
   ['a repeated request id', { 'x-request-id': 'remembered' }],
   [
     'internal headers',
@@ -46,7 +50,7 @@ metadata: { name: header }
 spec: { selector: { app: gateway }, trafficLabel: gray, match: [{ condition: "==", type: header, key: location, value: cn-shenzhen }] }`,
       processes: ['gateway'],
     });
-    world.state.forward = ['traceparent', 'b3', 'x-b3-traceid', 'x-request-id', 'baggage', 'x-opensergo-traffic'];
+    world.state.forward = [...traceHeaders, 'baggage', 'x-opensergo-traffic'];
     // A labelled request of the mesh, remembered at a.
     const headers = { ...label, traceparent: traceparent('1'), 'x-request-id': 'remembered' };
     expect(await world.viaClient('a', { headers })).toMatchObject({ body: 'a-base b-gray' });

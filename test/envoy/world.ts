@@ -14,7 +14,14 @@ import { freePorts } from '../../src/demo/topology.ts';
 import { formatProblem } from '../../src/problem.ts';
 import { parseSettings } from '../../src/settings/settings.ts';
 import { envoyAdmin } from '../../src/supervisor/admin.ts';
-import { type Answer, type Application, call, type Seen, startApplication } from './application.ts';
+import {
+  type Answer,
+  type Application,
+  type ApplicationOptions,
+  call,
+  type Seen,
+  startApplication,
+} from './application.ts';
 
 export type MemberSpec = {
   readonly service: string;
@@ -33,6 +40,10 @@ export type WorldOptions = {
   readonly hierarchical?: readonly string[];
   /** Services whose port is an edge. */
   readonly edges?: readonly string[];
+  /** What the document of a service says of its port; `http` where absent. */
+  readonly protocols?: Readonly<Record<string, 'http2' | 'grpc'>>;
+  /** Starts applications of another kind than those that answer with a line. */
+  readonly application?: (options: ApplicationOptions) => Promise<Application>;
   /** Starts a gateway with these labels; it routes `/` + the name of a service. */
   readonly gateway?: Readonly<Record<string, string>>;
   /** Starts a client that may call every service; its labels. */
@@ -98,6 +109,7 @@ export async function startWorld(options: WorldOptions) {
     running,
     applications,
     gatewayPort,
+    outboundPorts,
     viaGateway,
     viaClient,
     viaPort,
@@ -126,7 +138,7 @@ export async function startWorld(options: WorldOptions) {
   async function restartApplication(name: string): Promise<void> {
     const member = planned.find((candidate) => candidate.name === name);
     if (member === undefined) throw new Error(`no member ${name}`);
-    const application = await startApplication({
+    const application = await (options.application ?? startApplication)({
       member: name,
       port: member.applicationPort,
       ...(member.calls !== undefined && { next: member.next }),
@@ -175,7 +187,9 @@ export async function startWorld(options: WorldOptions) {
       kind: 'Service',
       metadata: { name },
       spec: {
-        ports: [{ port: 80, edge: options.edges?.includes(name) ?? false }],
+        ports: [
+          { port: 80, protocol: options.protocols?.[name] ?? 'http', edge: options.edges?.includes(name) ?? false },
+        ],
         paths: [`/${name}`],
         ...strict,
         ...hierarchical,

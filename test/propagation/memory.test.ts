@@ -81,6 +81,56 @@ describe('two different labels on one live trace are none', () => {
   });
 });
 
+describe('base counts where it is remembered', () => {
+  test.each(['label first', 'base first'])('a label and base on one live trace are none: %s', (order) => {
+    const { memory, clock } = given();
+    const steps = [() => memory.remember([id('a')], gray), () => memory.rememberBase([id('a')])];
+    const [first, second] = order === 'label first' ? steps : steps.toReversed();
+    expect(first?.()).toBe('remembered');
+    expect(second?.()).toBe('conflict');
+    clock.ms = 999;
+    expect(memory.recall([id('a')])).toEqual(conflict);
+    clock.ms = 1999;
+    expect(memory.recall([id('a')])).toEqual(none);
+  });
+
+  test('base alone is none, however often, and no conflict', () => {
+    const { memory } = given();
+    expect(memory.rememberBase([id('a'), id('b')])).toBe('remembered');
+    expect(memory.rememberBase([id('a')])).toBe('remembered');
+    expect(memory.recall([id('a'), id('b')])).toEqual(none);
+    expect(memory.stats).toMatchObject({ remembered: 0, hits: 0, misses: 1, conflicts: 0 });
+  });
+
+  test('a label and base under two identities of one request are none', () => {
+    const { memory } = given();
+    memory.remember([id('a')], gray);
+    memory.rememberBase([id('b')]);
+    expect(memory.recall([id('a'), id('b')])).toEqual(conflict);
+    expect(memory.recall([id('a'), id('unknown')])).toEqual({ outcome: 'label', label: gray });
+  });
+
+  test('base is not asked for: it has no part in the size, but in the bounds', () => {
+    const { memory } = given({ maxEntries: 3 });
+    memory.rememberBase([id('a'), id('b')]);
+    expect([memory.size, memory.bytes > 0]).toEqual([0, true]);
+    memory.remember([id('a')], gray);
+    expect(memory.size).toBe(1);
+    memory.rememberBase([id('c'), id('d')]);
+    expect([memory.size, memory.stats.evicted]).toEqual([1, 1]);
+  });
+
+  test('base goes before any label, however many base requests there are', () => {
+    const { memory } = given({ maxEntries: 3 });
+    memory.remember([id('a')], gray);
+    for (let index = 0; index < 100; index += 1) memory.rememberBase([id(`base${index}`)]);
+    memory.remember([id('b'), id('c')], gray);
+    expect(memory.recall([id('a')])).toEqual({ outcome: 'label', label: gray });
+    expect(memory.recall([id('b'), id('c')])).toEqual({ outcome: 'label', label: gray });
+    expect(memory.stats.evicted).toBe(100);
+  });
+});
+
 describe('the memory is bounded', () => {
   test('in entries: what was used longest ago goes first', () => {
     const { memory } = given({ maxEntries: 3 });
@@ -174,6 +224,7 @@ describe('the memory agrees with a list that is searched from end to end', () =>
       names,
       label: fc.constantFrom(gray, gray, blue, label('gray.eu')),
     }),
+    fc.record({ verb: fc.constant('remember base' as const), names }),
     fc.record({ verb: fc.constant('recall' as const), names }),
     fc.record({ verb: fc.constant('wait' as const), ms: fc.constantFrom(0, 1, 300, 999, 1000) }),
     fc.record({ verb: fc.constant('sweep' as const) }),
@@ -193,6 +244,9 @@ describe('the memory agrees with a list that is searched from end to end', () =>
           if (one.verb === 'remember') {
             const ids = [...new Set(one.names)].map(id);
             expect(memory.remember(ids, one.label)).toBe(model.remember(ids, one.label));
+          } else if (one.verb === 'remember base') {
+            const ids = [...new Set(one.names)].map(id);
+            expect(memory.rememberBase(ids)).toBe(model.rememberBase(ids));
           } else if (one.verb === 'recall') {
             const ids = [...new Set(one.names)].map(id);
             expect(memory.recall(ids)).toEqual(model.recall(ids));
@@ -213,14 +267,14 @@ describe('the memory agrees with a list that is searched from end to end', () =>
   });
 });
 
-type Model = Pick<Memory, 'remember' | 'recall'> & { totals(): number[] };
+type Model = Pick<Memory, 'remember' | 'rememberBase' | 'recall'> & { totals(): number[] };
 
-/** Oldest first; expires before every call; evicts after it. */
+/** Oldest first; expires before every call; evicts after it, base first. Base is a label of its own name here. */
 function createModel(bounds: { maxEntries: number; maxBytes: number }, clock: { ms: number }): Model {
-  let list: { id: TraceId; labels: Set<Label>; usedMs: number }[] = [];
+  let list: { id: TraceId; labels: Set<Label | 'base'>; usedMs: number }[] = [];
   let evicted = 0;
   let expired = 0;
-  const use = (one: TraceId, labels: readonly Label[]) => {
+  const use = (one: TraceId, labels: readonly (Label | 'base')[]) => {
     const found = list.find((entry) => entry.id === one) ?? { id: one, labels: new Set(), usedMs: 0 };
     list = list.filter((entry) => entry !== found);
     list.push({ id: one, labels: new Set([...found.labels, ...labels]), usedMs: clock.ms });
@@ -233,29 +287,34 @@ function createModel(bounds: { maxEntries: number; maxBytes: number }, clock: { 
   };
   const bytes = () =>
     list
-      .map((entry) => entry.id.length + 280 + (entry.labels.size === 1 ? ([...entry.labels][0]?.length ?? 0) : 0))
+      .map((entry) => entry.id.length + 280 + (entry.labels.size === 1 && !isBase(entry) ? lengthOf(entry.labels) : 0))
       .reduce((sum, next) => sum + next, 0);
+  const isBase = ({ labels }: { labels: Set<Label | 'base'> }) => labels.size === 1 && labels.has('base');
+  const lengthOf = (labels: Set<Label | 'base'>) => [...labels].join('').length;
+  const remember = (ids: readonly TraceId[], given: Label | 'base') => {
+    expire();
+    const conflicts = ids.map((one) => use(one, [given]).size > 1);
+    while (list.length > bounds.maxEntries || bytes() > bounds.maxBytes) {
+      const last = list.find(isBase) ?? list[0];
+      list = list.filter((entry) => entry !== last);
+      evicted += 1;
+    }
+    return conflicts.includes(true) ? 'conflict' : 'remembered';
+  };
   return {
-    remember(ids, given) {
-      expire();
-      const conflicts = ids.map((one) => use(one, [given]).size > 1);
-      while (list.length > bounds.maxEntries || bytes() > bounds.maxBytes) {
-        list.shift();
-        evicted += 1;
-      }
-      return conflicts.includes(true) ? 'conflict' : 'remembered';
-    },
+    remember,
+    rememberBase: (ids) => remember(ids, 'base'),
     recall(ids): Recollection {
       expire();
       const known = ids.filter((one) => list.some((entry) => entry.id === one));
       const found = new Set(known.flatMap((one) => [...use(one, [])]));
       const [only] = found;
-      if (only === undefined) return { outcome: 'none' };
-      return found.size > 1 ? { outcome: 'conflict' } : { outcome: 'label', label: only };
+      if (only === undefined || isBase({ labels: found })) return { outcome: 'none' };
+      return found.size > 1 || only === 'base' ? { outcome: 'conflict' } : { outcome: 'label', label: only };
     },
     totals() {
       expire();
-      return [list.length, bytes(), evicted, expired];
+      return [list.filter((entry) => !isBase(entry)).length, bytes(), evicted, expired];
     },
   };
 }

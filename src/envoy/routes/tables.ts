@@ -86,10 +86,9 @@ type InboundPort = { readonly inbound: Inbound; readonly edge: boolean; readonly
 function applicationTable({ inbound, edge, name }: InboundPort, workload: Workload, mesh: Mesh): Resource {
   const toApplication = { route: { cluster: applicationCluster(inbound.listen.port), timeout: '0s' } };
   const labelled = withLabel({ prefix: '/' }, { safe_regex: { regex: '.+' } });
-  const labelledTrace = {
-    ...labelled,
-    headers: [...(labelled['headers'] as Resource[]), { name: traceHeader, present_match: true }],
-  };
+  const trace = { name: traceHeader, present_match: true };
+  const labelledTrace = { ...labelled, headers: [...(labelled['headers'] as Resource[]), trace] };
+  const correlates = workload.propagation === 'trace';
   const probe = { prefix: '/', headers: [{ name: 'user-agent', string_match: { prefix: 'kube-probe/' } }] };
   const own = lanesOfWorkload(mesh.rules, workload)[0];
   const rest = { ...toApplication, ...labelling(own) };
@@ -97,9 +96,7 @@ function applicationTable({ inbound, edge, name }: InboundPort, workload: Worklo
   const mayRefuse = gates.some((gate) => gate.refuse);
   const routes = [
     { name: 'in/probe', match: probe, ...toApplication },
-    ...(workload.propagation === 'trace'
-      ? [{ name: 'in/remember', match: labelledTrace, ...toApplication, ...ask }]
-      : []),
+    ...(correlates ? [{ name: 'in/remember', match: labelledTrace, ...toApplication, ...ask }] : []),
     { name: 'in/carried', match: labelled, ...toApplication },
     ...(mayRefuse
       ? [{ name: 'in/base:asked', match: { prefix: '/', ...answered('reason', { present_match: true }) }, ...rest }]
@@ -110,6 +107,10 @@ function applicationTable({ inbound, edge, name }: InboundPort, workload: Worklo
       ...(gate.refuse ? refuse('lanekeeper cannot be asked whether this request may reach base') : rest),
       ...ask,
     })),
+    // A trace without a label counts in conflicts, where requests have been judged here (propagation/memory.ts).
+    ...(correlates && gates.length > 0 && own === undefined
+      ? [{ name: 'in/base:remember', match: { prefix: '/', headers: [trace] }, ...rest, ...ask }]
+      : []),
     { name: own === undefined ? 'in/base' : `in/${own}:entered`, match: { prefix: '/' }, ...rest },
   ];
   return routeConfiguration(name, { virtual_hosts: [{ name: 'application', domains: ['*'], routes }] });

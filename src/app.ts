@@ -20,10 +20,18 @@ import type { Settings } from './settings/settings.ts';
 import { type Generation, openInForce } from './sources/in-force.ts';
 import { envoyAdmin as createEnvoyAdmin } from './supervisor/admin.ts';
 import { findEnvoy } from './supervisor/binary.ts';
+import { requestHandover, serveHandover } from './supervisor/handover.ts';
 import { type EnvoyState, startEnvoy } from './supervisor/process.ts';
 import { createAskGate } from './supervisor/remembering.ts';
 import { createRouteFiles, refusal, routeCounts } from './supervisor/routes.ts';
 import { claimSocket } from './supervisor/socket.ts';
+
+export type StartOptions = {
+  /** Gives the start up. */
+  readonly signal?: AbortSignal;
+  /** Another lanekeeper has taken over: `stop` leaves Envoy to it. */
+  readonly onReleased?: () => void;
+};
 
 export type Sidecar = {
   readonly adminPort: number;
@@ -41,10 +49,12 @@ const sweepEvery = (ttlMs: number): number => Math.min(1_000, Math.max(20, ttlMs
  * ended in the opposite order, so that the admin port tells of the drain. Rejects where one of them cannot be had, or
  * `signal` gives the start up, and leaves nothing behind then.
  */
-export async function startSidecar(settings: Settings, log: Logger, signal?: AbortSignal): Promise<Sidecar> {
+export async function startSidecar(settings: Settings, log: Logger, options: StartOptions = {}): Promise<Sidecar> {
   const { workload, runDirectory } = settings;
+  const { signal, onReleased = () => {} } = options;
   const closers: ((drainMs: number) => Promise<void> | void)[] = [];
   let ended: Promise<void> | undefined;
+  let released = false; // the next lanekeeper has Envoy, the socket and the files
   try {
     return await start();
   } catch (error) {
@@ -67,9 +77,11 @@ export async function startSidecar(settings: Settings, log: Logger, signal?: Abo
       (open) => envoyAdmin.post(`/runtime_modify?${rememberingKey}=${open ? 100 : 0}`),
       (error) => log.warn({ error: String(error) }, 'Envoy could not be told whether labels are remembered'),
     );
-    await claimSocket(paths.processorSocket);
+    const handoverPath = join(runDirectory, 'handover.sock');
+    const earlier = settings.takeOver ? await requestHandover(handoverPath) : undefined;
+    const socket = await claimSocket(paths.processorSocket, { replace: earlier !== undefined });
     const server = await openServer({
-      socket: paths.processorSocket,
+      socket: socket.path,
       socketGroup: settings.socketGroup,
       decide(question) {
         const decision = decider.decide(question);
@@ -81,10 +93,13 @@ export async function startSidecar(settings: Settings, log: Logger, signal?: Abo
         log.error({ error }, 'a request went on undecided');
       },
     });
-    closers.push(server.close);
+    closers.push(async (drainMs) => {
+      socket.withdraw();
+      await (released ? server.retire(drainMs) : server.close(drainMs));
+    });
 
     const routes = createRouteFiles(paths.routes);
-    closers.push(routes.remove);
+    closers.push(() => (released ? undefined : routes.remove()));
     let first: Mesh | undefined; // what the clusters are rendered from: live ones need xDS
     let closed = false;
     let swapped: Promise<void> = Promise.resolve(); // one after the other, or an older table could come last
@@ -102,6 +117,10 @@ export async function startSidecar(settings: Settings, log: Logger, signal?: Abo
     first = mesh;
     routes.write(renderRoutes(workload, mesh));
     server.setServing(true);
+    memory?.load(earlier?.dump ?? []);
+    socket.publish();
+    memory?.load((await earlier?.taken()) ?? []); // what it was asked between the two
+    if (memory && memory.size > 0) void gate.open(); // so says its Envoy already, and must not be told otherwise
 
     const admin = await openAdmin({
       ...settings.admin,
@@ -117,7 +136,7 @@ export async function startSidecar(settings: Settings, log: Logger, signal?: Abo
         return `${await metrics.registry.metrics()}${renderLaneStatistics(envoyText)}`;
       },
     });
-    closers.push(admin.close);
+    closers.push(() => (released ? undefined : admin.close()));
 
     const bootstrap = (remembering: boolean) =>
       JSON.stringify(renderBootstrap({ workload, mesh, paths, remembering }), null, 1);
@@ -137,13 +156,27 @@ export async function startSidecar(settings: Settings, log: Logger, signal?: Abo
         if (state === 'ready') gate.repeat(); // it may have changed while Envoy read its bootstrap
       },
     });
-    closers.push(envoy.stop);
+    closers.push((drainMs) => (released ? envoy.release() : envoy.stop(drainMs)));
     signal?.throwIfAborted();
     const sweeper = setInterval(() => {
       memory?.sweep();
       if (memory?.size === 0 && envoyState === 'ready') gate.close();
     }, sweepEvery(settings.memory.ttlMs));
     closers.push(() => clearInterval(sweeper));
+    const next = await claimSocket(handoverPath, { replace: true });
+    const handover = await serveHandover(next.path, {
+      dump: () => memory?.dump() ?? [],
+      onRequest: admin.close,
+      onTaken() {
+        released = true;
+        onReleased();
+      },
+    });
+    next.publish();
+    closers.push(() => {
+      next.withdraw();
+      handover.close();
+    });
     return { adminPort: admin.port, stop, kill: envoy.kill };
 
     /** Never rejects: what fails is counted and said, and the earlier routes stay. */

@@ -26,6 +26,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const log = pino({ level: settings.value.logLevel, base: { workload: settings.value.workload.name } });
   const asked = endAsked();
   let sidecar: Sidecar | undefined;
+  let released = false;
   let stopped: Promise<void> = Promise.resolve();
   void asked.again.then(async () => {
     sidecar?.kill();
@@ -33,12 +34,20 @@ export async function run(args: readonly string[]): Promise<number> {
     process.exit(1);
   });
   try {
-    sidecar = await startSidecar(settings.value, log, asked.signal);
+    sidecar = await startSidecar(settings.value, log, {
+      signal: asked.signal,
+      onReleased() {
+        released = true;
+        asked.end('another lanekeeper has taken over');
+      },
+    });
     log.info({ admin: sidecar.adminPort }, 'ready');
     if (process.connected) process.send?.({ adminPort: sidecar.adminPort });
     log.info({ why: await asked.once }, 'ends');
     stopped = sidecar.stop(settings.value.drainMs);
     await stopped;
+    // An Envoy that is left to another lanekeeper is our child still, and would keep this process.
+    if (released) process.exit(0);
     return 0;
   } catch (error) {
     if (asked.signal.aborted) return 0; // given up, as asked
@@ -77,5 +86,5 @@ function endAsked() {
     process.off('disconnect', disconnected);
     if (process.connected) process.disconnect();
   };
-  return { once: once.promise, again: again.promise, signal: aborter.signal, forget };
+  return { end: ask, once: once.promise, again: again.promise, signal: aborter.signal, forget };
 }

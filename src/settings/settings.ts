@@ -19,6 +19,7 @@ export type Settings = {
   readonly memory: { readonly maxEntries: number; readonly maxBytes: number; readonly ttlMs: number };
   readonly drainMs: number;
   readonly socketGroup: number | undefined;
+  readonly takeOver: boolean;
 };
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
@@ -74,6 +75,7 @@ export function parseSettings(
       ttlMs: read('memory-ttl', form.duration) ?? 60_000,
     },
     drainMs: read('drain', form.duration) ?? 10_000,
+    takeOver: read('take-over', form.oneOf(['yes', 'no'])) === 'yes',
     socketGroup: read('socket-group', form.count),
   };
   const listens = (['gateway', 'inbound', 'outbound'] as const).some((name) => textOf(name) !== '');

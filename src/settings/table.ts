@@ -58,6 +58,11 @@ export const settingTable = {
     help: 'how long a label is remembered after its trace was last seen',
   },
   drain: { value: 'DURATION', fallback: '10s', help: 'how long requests in flight may take after SIGTERM' },
+  'take-over': {
+    value: 'yes|no',
+    fallback: 'no',
+    help: 'take the place of the lanekeeper that runs with this run-dir, with its memory and its Envoy',
+  },
   'socket-group': {
     value: 'GID',
     fallback: '',

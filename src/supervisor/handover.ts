@@ -29,17 +29,19 @@ export function serveHandover(path: string, { dump, onRequest, onTaken }: Giver)
   rmSync(path, { force: true });
   const server: Server = createServer((socket) => {
     socket.on('error', () => {}); // the next one has ended: we go on
-    createInterface({ input: socket }).on('line', async (line) => {
-      if (line === request) await onRequest();
-      else if (line !== taken) return socket.destroy();
-      for (const entry of dump()) socket.write(`${JSON.stringify(entry)}\n`);
-      socket.write(`${end}\n`, () => line === taken && onTaken());
-    });
+    createInterface({ input: socket }).on('line', (line) => void answer(socket, line));
   });
   server.unref();
   return new Promise((resolve, reject) => {
     server.once('error', reject).listen(path, () => resolve({ close: () => server.close() }));
   });
+
+  async function answer(socket: Socket, line: string): Promise<void> {
+    if (line !== request && line !== taken) return void socket.destroy();
+    if (line === request) await onRequest();
+    for (const entry of dump()) socket.write(`${JSON.stringify(entry)}\n`);
+    socket.write(`${end}\n`, () => line === taken && onTaken());
+  }
 }
 
 /** Asks the lanekeeper that runs; undefined where none does. Rejects where it does not answer. */

@@ -37,6 +37,8 @@ export type EnvoyProcess = {
   stop(drainMs: number): Promise<void>;
   /** Ends Envoy at once, and for good: also while `stop` waits for requests. */
   kill(): void;
+  /** Leaves Envoy to the next lanekeeper. */
+  release(): void;
 };
 
 const readyWithinMs = 20_000;
@@ -79,6 +81,10 @@ export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyProcess> {
       return stopped;
     },
     kill,
+    release() {
+      ending.abort();
+      enter('stopped', 'Envoy is left to the next lanekeeper');
+    },
   };
 
   async function keep(): Promise<boolean> {

@@ -1,7 +1,7 @@
 import http2 from 'node:http2';
 import { join } from 'node:path';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { envoyAdmin } from '../../src/supervisor/admin.ts';
 import { echoService, startGrpc, startHttp2 } from './http2-applications.ts';
 import { startWorld, type World } from './world.ts';

@@ -66,6 +66,8 @@ export type Running = {
   stop(): Promise<void>;
   /** Starts a process that was killed once more; it finds its Envoy. */
   restart(): Promise<void>;
+  /** Starts another one, which takes over from the one that runs; resolves when that one has ended. */
+  upgrade(): Promise<void>;
 };
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
@@ -283,26 +285,47 @@ async function startHere(name: string, folder: string, args: readonly string[]):
   });
   const sidecar = await startSidecar(settings.value, pino({ level: 'info' }, sink));
   const restart = () => Promise.reject(new Error(`${name} is not in a process of its own`));
-  return { name, folder, adminPort: sidecar.adminPort, pid: process.pid, log, stop: () => sidecar.stop(0), restart };
+  return {
+    name,
+    folder,
+    adminPort: sidecar.adminPort,
+    pid: process.pid,
+    log,
+    stop: () => sidecar.stop(0),
+    restart,
+    upgrade: restart,
+  };
 }
 
 async function startProcess(name: string, folder: string, args: readonly string[]): Promise<Running> {
   mkdirSync(folder, { recursive: true });
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-  const spawn = () =>
-    startChild({ name, args: [main, 'sidecar', ...args], env: {}, logFile: join(folder, 'log'), ready: 'message' });
+  const spawn = (...more: string[]) =>
+    startChild({
+      name,
+      args: [main, 'sidecar', ...args, ...more],
+      env: {},
+      logFile: join(folder, 'log'),
+      ready: 'message',
+    });
   let child = await spawn();
-  const running: Running = { name, folder, adminPort: portOf(child), pid: child.pid, log: [], stop, restart };
+  const running: Running = { name, folder, adminPort: portOf(child), pid: child.pid, log: [], stop, restart, upgrade };
   return running;
 
   function portOf({ message }: Child): number {
     return (message as { adminPort: number }).adminPort;
   }
 
-  async function restart(): Promise<void> {
-    child = await spawn();
+  async function restart(...more: string[]): Promise<void> {
+    child = await spawn(...more);
     running.adminPort = portOf(child);
     running.pid = child.pid;
+  }
+
+  async function upgrade(): Promise<void> {
+    const earlier = child;
+    await restart('--take-over', 'yes');
+    await earlier.exited;
   }
 
   /** Also where the process was killed by the test: its Envoy is still there. */

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { connect as connectTo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Client, type ClientReadableStream, credentials } from '@grpc/grpc-js';
@@ -118,17 +118,17 @@ describe('the socket of the processor', () => {
 describe('a path is claimed for a socket', () => {
   test('where a dead process left one, or a file', async () => {
     writeFileSync(socket, '');
-    await claimSocket(socket);
-    expect(existsSync(socket)).toBe(false);
-    (await open()).setServing(true);
+    (await claimSocket(socket, { replace: false })).publish();
+    expect(readlinkSync(socket)).toBe(basename(`${socket}.${process.pid}`));
+    (await open({ socket: `${socket}.${process.pid}` })).setServing(true);
     expect(await check()).toEqual({ status: 'SERVING' });
   });
 
   test('but not where somebody listens: the message says what to do, and the socket stays', async () => {
     const other = createServer().listen(socket);
     await new Promise((resolve) => other.once('listening', resolve));
-    await expect(claimSocket(socket)).rejects.toThrow(
-      `${socket}: another process is serving here; give each sidecar a --run-dir of its own`,
+    await expect(claimSocket(socket, { replace: false })).rejects.toThrow(
+      `${socket}: another process is serving here; give each sidecar a --run-dir of its own, or --take-over yes`,
     );
     expect(existsSync(socket)).toBe(true);
     other.close();
@@ -136,8 +136,8 @@ describe('a path is claimed for a socket', () => {
 
   test('but not where it is longer than the system allows', async () => {
     const long = join(folder, 'x'.repeat(120));
-    await expect(claimSocket(long)).rejects.toThrow(
-      `${long}: the path of a socket must not exceed 107 bytes; choose a shorter --run-dir`,
+    await expect(claimSocket(long, { replace: false })).rejects.toThrow(
+      `${long}.${process.pid}: the path of a socket must not exceed 107 bytes; choose a shorter --run-dir`,
     );
   });
 });

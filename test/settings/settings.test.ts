@@ -61,6 +61,7 @@ const everySetting: Readonly<Record<SettingName, [string, string, object]>> = {
   namespace: ['shop', 'other', { workload: { namespace: 'shop' } }],
   labels: ['app=a, version=v=2', 'app=b', { workload: { labels: { app: 'a', version: 'v=2' } } }],
   service: ['a', 'b', { workload: { service: 'a' } }],
+  'take-over': ['yes', 'no', { takeOver: true }],
   'trusted-peers': [
     '10.0.0.0/8, fd00::1',
     '127.0.0.0/8',

@@ -54,7 +54,7 @@ describe('lanekeeper lets a request in flight end, and then ends at once, with c
     const answeredAt = performance.now();
     expect(await lanekeeper.exited).toBe(0);
     expect(performance.now() - answeredAt).toBeLessThan(2_000);
-    expect(lanekeeper.log()).toContain(`"why":"${why}`);
+    await lanekeeper.logged(`"why":"${why}`);
     expect(stage.envoys()).toEqual([]);
     expect(stage.files()).toEqual([]);
   });
@@ -161,8 +161,8 @@ describe('exit code 64 and every mistake, for wrong settings:', () => {
   test('a flag that is unknown, and a value that is none', async () => {
     const lanekeeper = stage.spawnOne(['--drain', 'soon', '--no-such-flag', 'x']);
     expect(await lanekeeper.exited).toBe(64);
-    expect(lanekeeper.log()).toContain('--drain: found "soon", expected a duration such as 500ms, 60s or 5m');
-    expect(lanekeeper.log()).toContain('--no-such-flag: unknown flag');
+    await lanekeeper.logged('--drain: found "soon", expected a duration such as 500ms, 60s or 5m');
+    await lanekeeper.logged('--no-such-flag: unknown flag');
     expect(stage.files()).toEqual([]);
   });
 });
@@ -171,7 +171,7 @@ describe('exit code 1, a reason, and nothing left behind, where lanekeeper canno
   const failsWith = async (message: string | RegExp, args: readonly string[] = []) => {
     const lanekeeper = stage.spawnOne(args);
     expect(await lanekeeper.exited).toBe(1);
-    expect(lanekeeper.log()).toMatch(message);
+    await lanekeeper.logged(message);
     expect(lanekeeper.log()).not.toMatch(/\n {4}at /); // a stack is for us, not for operators
     expect(stage.envoys()).toEqual([]);
     expect(stage.files()).toEqual([]);
@@ -212,9 +212,7 @@ test('a second lanekeeper with the same run directory is refused, and the first 
   const files = stage.files();
   const second = stage.spawnOne();
   expect(await second.exited).toBe(1);
-  expect(second.log()).toMatch(
-    /extproc\.sock: another process is serving here; give each sidecar a --run-dir of its own/,
-  );
+  await second.logged(/extproc\.sock: another process is serving here; give each sidecar a --run-dir of its own/);
   expect(stage.files()).toEqual(files);
   expect(await call(stage.inbound)).toMatchObject({ status: 200, body: 'a' });
 });

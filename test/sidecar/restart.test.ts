@@ -91,7 +91,7 @@ describe('after Envoy was killed and started again', () => {
 
 describe('where the memory runs empty again and again', () => {
   const stages: Stage[] = [];
-  const rounds = 100;
+  const rounds = 40;
   beforeAll(async () => {
     for (let i = 0; i < 3; i++) stages.push(await openStage());
   });

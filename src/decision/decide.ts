@@ -3,7 +3,8 @@ import type { Mesh } from '../mesh/mesh.ts';
 import type { Workload } from '../mesh/workload.ts';
 import type { Memory } from '../propagation/memory.ts';
 import type { TraceId } from '../propagation/trace.ts';
-import { rulesFor, type TrafficRule } from '../rules/compile.ts';
+import { rulesFor } from '../rules/compile.ts';
+import { indexRules } from '../rules/lookup.ts';
 import type { Direction } from '../traffic/agreement.ts';
 import type { Request } from '../traffic/request.ts';
 import type { Decision } from './decision.ts';
@@ -31,15 +32,12 @@ export type DeciderOptions = {
 
 /** Decides for one workload. Before the first `use` there are no rules. */
 export function createDecider({ workload, memory, random }: DeciderOptions): Decider {
-  let rules: { readonly edge: readonly TrafficRule[]; readonly inbound: readonly TrafficRule[] } = {
-    edge: [],
-    inbound: [],
-  };
+  let rules = { edge: indexRules([]), inbound: indexRules([]) };
   return {
     use(mesh) {
       rules = {
-        edge: rulesFor(mesh.rules, { ...workload, edge: true }),
-        inbound: rulesFor(mesh.rules, { ...workload, edge: false }),
+        edge: indexRules(rulesFor(mesh.rules, { ...workload, edge: true })),
+        inbound: indexRules(rulesFor(mesh.rules, { ...workload, edge: false })),
       };
     },
     decide({ request, direction, envoyTrace }) {

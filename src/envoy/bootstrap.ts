@@ -32,6 +32,8 @@ export function renderBootstrap({ workload, mesh, paths, remembering }: Bootstra
           static_layer: {
             // Read when the filter is built: without it Envoy resets every stream to the processor (envoy-ext-proc.md 1).
             'envoy.reloadable_features.ext_proc_graceful_grpc_close': true,
+            // Else a pattern of more than a hundred steps (a value of ninety letters) makes Envoy refuse the whole table.
+            're2.max_program_size.error_level': 1_000_000,
             [rememberingKey]: remembering ? 100 : 0,
           },
         },

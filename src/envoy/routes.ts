@@ -6,7 +6,7 @@ import { formatAddress } from '../mesh/workload.ts';
 import { rulesFor } from '../rules/compile.ts';
 import { metadataNamespace } from '../traffic/agreement.ts';
 import { baggageMember, type Label, labelHeader } from '../traffic/label.ts';
-import { gatesOf, isBelow, pathMatch } from './gate.ts';
+import { gatesOf, isBelow, maxGates, pathMatch } from './gate.ts';
 import {
   applicationCluster,
   destinationHeader,
@@ -42,14 +42,18 @@ export function isEdge(inbound: Inbound, workload: Workload, mesh: Mesh): boolea
   return inbound.edge || service?.ports.find(({ port }) => port === inbound.application.port)?.edge === true;
 }
 
+/** Of all entries together: each has gates of its own. */
+const maxGatewayGates = 2_000;
+
 function gatewayTable(workload: Workload, mesh: Mesh): Resource {
   const rules = rulesFor(mesh.rules, { ...workload, edge: true });
   const entries = [...mesh.services.values()].flatMap((service) => service.paths.map((path) => ({ service, path })));
   entries.sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? -1 : 1));
+  const limit = Math.min(maxGates, Math.max(10, Math.floor(maxGatewayGates / entries.length)));
   const routes = entries.flatMap(({ service, path }) => {
     // A rule for a path that a longer entry owns has its gate there.
     const longer = entries.filter((other) => other.path.length > path.length).map((other) => other.path);
-    const gates = gatesOf(rules, path).filter(
+    const gates = gatesOf(rules, path, limit).filter(
       (gate) => !longer.some((other) => typeof gate['path'] === 'string' && isBelow(gate['path'], other)),
     );
     return serviceRoutes({ service, port: service.ports[0].port, workload, match: pathMatch(path), gates });

@@ -34,7 +34,8 @@ export function gateNotes(rules: readonly TrafficRule[]): ReadonlyMap<TrafficRul
   for (const rule of rules) {
     const lists = listsOf([rule]);
     const more = lists.flat().map((condition) => partOf(condition).more);
-    if (rule.share !== undefined && lists.length > 0) more.push(`percentage ${rule.share / 100} is the processor's`);
+    if (rule.share !== undefined && lists.length > 0)
+      more.push(`percentage ${rule.share / 100} is decided by the processor`);
     const found = [...new Set(more.filter((text) => text !== undefined))];
     if (found.length > 0) notes.set(rule, found);
   }

@@ -1,5 +1,6 @@
 // One condition as a route can say it: never less than what the rule means, and what is more is named.
 import type { Condition } from '../rules/condition.ts';
+import { patternInBytes } from './pattern.ts';
 import type { Resource } from './resource.ts';
 
 export type Part = {
@@ -12,7 +13,7 @@ export type Part = {
 /** Of a regular expression: Envoy would take longer ones, for memory that nobody needs. */
 const maxRegexCharacters = 16_384;
 
-// Any bytes. `.` matches characters only, and one byte of another encoding would close the gate.
+/** Any bytes, line feeds too. */
 const anything = '\\C*';
 
 /** What a route can say of a condition. */
@@ -31,7 +32,7 @@ export function partOf(condition: Condition): Part {
     case 'cookie':
       return cookiePart(condition);
     case 'sourceIp':
-      return { headers: [], more: 'the source address is not known to routes' };
+      return { headers: [], more: 'routes do not know the source address' };
     case 'sourceLabel':
       return { headers: [] };
   }
@@ -95,18 +96,18 @@ function pathPart(condition: Condition): Part {
 function hostPart(condition: Condition): Part {
   const name = ':authority';
   const texts = condition.values.map(textOf);
-  const host = `(?:${texts.map(anyCase).join('|')})`;
-  const port = texts.some((text) => text.startsWith('[')) ? anything : `(?::${anything})?`;
+  const withPort = (text: string) => `${anyCase(text)}${text.startsWith('[') ? anything : `(?::${anything})?`}`;
+  const host = `(?:${texts.map(withPort).join('|')})`;
   switch (condition.condition) {
     case '==':
     case 'in':
     case '!=':
     case 'notIn':
-      return regexPart(condition, name, `${host}${port}`, []);
+      return regexPart(condition, name, host, []);
     case 'prefix':
       return { headers: [{ name, string_match: { prefix: texts[0], ignore_case: true } }] };
     case 'suffix':
-      return regexPart(condition, name, `${anything}${host}${port}`, []);
+      return regexPart(condition, name, `${anything}${host}`, []);
     case 'regex':
       // A class that excludes a letter excludes both its cases, once case does not count.
       return /\[\^|[A-Z]|\(\?/.test(texts[0] ?? '')
@@ -178,25 +179,17 @@ function regexPart(condition: Condition, name: string, regex: string, looser: re
   return { headers: [isNegative(condition) || condition.condition === 'absent' ? without(match) : match] };
 }
 
-/** A pattern of the operator's, where Envoy takes it for the same as we do. */
+/** A pattern of the operator's, where Envoy surely reads it as we do. */
 function patternPart(
   condition: Condition,
   name: string,
   around: (pattern: string) => string,
   looser: readonly Resource[],
 ): Part {
-  const [pattern = ''] = condition.values.map(textOf);
-  return isPortable(pattern) ? { headers: [matching(name, around(pattern))] } : allowing(condition, looser);
-}
-
-/**
- * Whether a pattern is made of what re2js and RE2 surely read alike, so that no pattern makes Envoy refuse a table: plain
- * characters, classes, groups, repetitions, and no property of Unicode, name, quotation or other flag than `i`.
- */
-export function isPortable(pattern: string): boolean {
-  const text = pattern.replaceAll('\\\\', '');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it looks for
-  return !/\\(?![dDwWsSbBAz!-/:-@[\]^`{-~])|\(\?(?!:|i\)|i:)|\[:|[\x00-\x1f\x7f]|[^\x00-\uffff]/u.test(text);
+  const pattern = patternInBytes(textOf(condition.values[0] ?? ''));
+  const regex = pattern && around(pattern);
+  if (regex === undefined || regex.length > maxRegexCharacters) return allowing(condition, looser);
+  return { headers: [matching(name, regex)] };
 }
 
 function allowing(condition: Condition, headers: readonly Resource[]): Part {
@@ -204,7 +197,7 @@ function allowing(condition: Condition, headers: readonly Resource[]): Part {
 }
 
 function named({ type, key, condition }: Condition): string {
-  return [condition, 'of', type, ...(key === '' ? [] : [textOf(key)])].join(' ');
+  return [`"${condition}"`, 'of', type, ...(key === '' ? [] : [textOf(key)])].join(' ');
 }
 
 function isNegative({ condition }: Condition): boolean {
@@ -232,7 +225,7 @@ function quote(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
-/** `[aA]`, not `(?i:a)`: for RE2 the letter k has a third case, the sign of kelvin. */
+/** `[aA]`, not `(?i:a)`: that would also fold bytes that are parts of other characters. */
 function anyCase(text: string): string {
   return [...text].map((each) => (/[a-z]/.test(each) ? `[${each}${each.toUpperCase()}]` : quote(each))).join('');
 }

@@ -113,7 +113,7 @@ function valueMistake({ condition, type }: Fields, value: string): string | unde
     return pattern.ok ? undefined : `expected a regular expression ${pattern.message}`;
   }
   if (type === 'path') return pathMistake(value, condition);
-  if (type === 'host') return hostMistake(value);
+  if (type === 'host') return hostMistake(value, condition);
   if (type === 'sourceIp' && parseRange(value) === undefined)
     return 'expected an IP address, or a range such as "10.0.0.0/8" or "fd00::/8"';
   return undefined;
@@ -124,7 +124,7 @@ function pathMistake(value: string, condition: unknown): string | undefined {
   return value.startsWith('/') || condition === 'suffix' ? undefined : 'expected a path, which begins with "/"';
 }
 
-function hostMistake(value: string): string | undefined {
-  const [, rest = ''] = /^(?:\[[^\]]*\]?)?(.*)$/s.exec(value) ?? [];
-  return rest.includes(':') ? 'expected a host without port; one of IPv6 in brackets, "[::1]"' : undefined;
+function hostMistake(value: string, condition: unknown): string | undefined {
+  if (value.startsWith('[') && (condition === 'prefix' || /^\[[^\]]*\]$/.test(value))) return undefined;
+  return /[:[]/.test(value) ? 'expected a host without port; one of IPv6 in brackets, "[::1]"' : undefined;
 }

@@ -29,6 +29,7 @@ export type TrafficRule = {
   readonly stickyBy: Key | undefined;
   readonly priority: number;
   readonly place: Place;
+  readonly places: { readonly selector: Place; readonly percentage: Place };
 };
 
 export type WorkloadRule = {
@@ -130,6 +131,7 @@ function byName(a: { name: string }, b: { name: string }): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
-function selects(selector: Pairs, labels: Readonly<Record<string, string>>): boolean {
+/** Whether all pairs of a selector are among the labels of a workload. */
+export function selects(selector: Pairs, labels: Readonly<Record<string, string>>): boolean {
   return selector.every(([key, value]) => labels[key] === value);
 }

@@ -18,6 +18,7 @@ export function trafficRule(document: Document, { spec }: TrafficLabelRule): Tra
     share: spec.percentage === undefined ? undefined : Math.round(spec.percentage * 100),
     stickyBy: spec.stickyBy && compileKey(spec.stickyBy),
     priority: spec.priority,
+    places: { selector: document.place(['spec', 'selector']), percentage: document.place(['spec', 'percentage']) },
   };
 }
 
@@ -28,6 +29,7 @@ export function laneRules(document: Document, { spec }: TrafficLane): TrafficRul
   const conditions = writtenConditions(traffic?.http).conditions.map(({ written, valuePath }) =>
     compileCondition(written, document.place([...httpPath, ...valuePath])),
   );
+  const placesOf = (path: Path) => ({ selector: document.place(path), percentage: document.place([]) });
   const common = {
     ...namesOf(document),
     label: labelOf(lane.name),
@@ -36,10 +38,19 @@ export function laneRules(document: Document, { spec }: TrafficLane): TrafficRul
     priority: 0,
   };
   return [
-    ...(conditions.length === 0 ? [] : [{ ...common, selector, alternatives: [conditions] }]),
+    ...(conditions.length === 0
+      ? []
+      : [{ ...common, selector, alternatives: [conditions], places: placesOf(['spec', 'selector']) }]),
     ...(workload === undefined
       ? []
-      : [{ ...common, selector: [...selector, ...Object.entries(workload.selector)], alternatives: [[]] }]),
+      : [
+          {
+            ...common,
+            selector: [...selector, ...Object.entries(workload.selector)],
+            alternatives: [[]],
+            places: placesOf(['spec', 'rules', 'workload', 'selector']),
+          },
+        ]),
   ];
 }
 

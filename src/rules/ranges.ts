@@ -2,7 +2,8 @@
 
 type Address = { readonly bits: 32 | 128; readonly value: bigint };
 
-export type Range = Address & { readonly prefix: number };
+/** The addresses that have these bits before the last `rest`. */
+export type Range = { readonly bits: 32 | 128; readonly rest: bigint; readonly start: bigint };
 
 /** `10.0.0.0/8`, `fd00::/8`; an address alone is a range of one. Bits behind the prefix do not count. */
 export function parseRange(text: string): Range | undefined {
@@ -11,25 +12,35 @@ export function parseRange(text: string): Range | undefined {
   if (parsed === undefined) return undefined;
   const prefix = prefixText === undefined ? parsed.bits : Number(prefixText);
   if (prefix > parsed.bits) return undefined;
-  const range = { ...parsed, prefix };
-  return isMapped(range) && prefix >= 96 ? { bits: 32, value: range.value & 0xffffffffn, prefix: prefix - 96 } : range;
+  const rest = BigInt(parsed.bits - prefix);
+  // A range of mapped addresses is one of v4.
+  const { bits, value } = rest <= 32n ? unmapped(parsed) : parsed;
+  return { bits, rest, start: value >> rest };
 }
 
 /** Whether an address is in one of the ranges; what is no address is in none. HOT */
 export function isWithin(text: string, ranges: readonly Range[]): boolean {
-  const parsed = parse(text);
-  if (parsed === undefined) return false;
-  const address: Address = isMapped(parsed) ? { bits: 32, value: parsed.value & 0xffffffffn } : parsed;
-  for (const range of ranges) {
-    const rest = BigInt(range.bits - range.prefix);
-    if (range.bits === address.bits && range.value >> rest === address.value >> rest) return true;
-  }
+  const address = addressOf(text);
+  if (address === undefined) return false;
+  for (const { bits, rest, start } of ranges) if (bits === address.bits && address.value >> rest === start) return true;
   return false;
 }
 
+// Rule after rule asks for the same address.
+let latest: { readonly text: string; readonly address: Address | undefined } = { text: '', address: undefined };
+
+function addressOf(text: string): Address | undefined {
+  if (latest.text === text) return latest.address;
+  const parsed = parse(text);
+  const address = parsed && unmapped(parsed);
+  latest = { text, address };
+  return address;
+}
+
 /** ::ffff:10.0.0.1 is 10.0.0.1 as a socket for both families shows it (RFC 4291, 2.5.5.2). */
-function isMapped({ bits, value }: Address): boolean {
-  return bits === 128 && value >> 32n === 0xffffn;
+function unmapped(address: Address): Address {
+  const { bits, value } = address;
+  return bits === 128 && value >> 32n === 0xffffn ? { bits: 32, value: value & 0xffffffffn } : address;
 }
 
 function parse(text: string): Address | undefined {

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { gateNotes } from '../envoy/gate.ts';
 import { createAssembler } from '../mesh/assemble.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import { formatProblem, type Problem } from '../problem.ts';
+import type { Problem } from '../problem.ts';
 import { reviewRules, reviewSelectors } from '../rules/review.ts';
 import { readFiles } from '../sources/files.ts';
 import { print, printError, printProblems } from './output.ts';
@@ -60,7 +60,7 @@ function review({ rules, services }: Mesh): Problem[] {
   return [...reviewRules(rules), ...reviewSelectors(rules, { workloads, edges, hasGateway })];
 }
 
-type Note = Pick<Problem, 'file' | 'line' | 'column' | 'message'>;
+type Note = Required<Pick<Problem, 'file' | 'line' | 'column' | 'message'>>;
 
 function notesOf({ rules }: Mesh): Note[] {
   return [...gateNotes(rules.traffic)].map(([{ name, place }, more]) => ({
@@ -78,8 +78,7 @@ function report(format: Format, { problems, notes, summary }: Findings): void {
   }
   if (format === 'text') {
     printProblems(problems, process.stdout);
-    for (const { message, ...place } of notes)
-      print(formatProblem({ ...place, severity: 'error', message: `note: ${message}` }));
+    for (const { file, line, column, message } of notes) print(`${file}:${line}:${column}: note: ${message}`);
   } else {
     for (const problem of problems) print(workflowCommand(problem.severity, problem));
     for (const note of notes) print(workflowCommand('notice', note));
@@ -90,7 +89,7 @@ function report(format: Format, { problems, notes, summary }: Findings): void {
 /** https://docs.github.com/actions/reference/workflow-commands-for-github-actions */
 function workflowCommand(
   command: 'error' | 'warning' | 'notice',
-  { file, line, column, message, path }: Note & { readonly path?: string },
+  { file, line, column, message, path }: Omit<Problem, 'severity'>,
 ): string {
   const properties = Object.entries({ file, line, col: column })
     .filter(([, value]) => value !== undefined)

@@ -15,20 +15,20 @@ type Conditions = readonly Condition[];
 /**
  * Route matches that let through every request below `prefix` that a rule could label. What a route cannot express is
  * let through: the processor decides (`gateNotes` says what that is). Rules that can match nothing have no gate. Where
- * there would be more than `limit` of them, rules that differ in one value only are told apart no longer than a regular
- * expression can; then only what they look at must be there; then everything is let through.
+ * that makes more than `limit` routes, rules that differ in one value share a route; where there are still more, routes
+ * only look whether something that a rule needs is there; at last everything is let through.
  */
 export function gatesOf(rules: readonly TrafficRule[], prefix = '/', limit = maxGates): Resource[] {
   const lists = listsOf(rules);
-  for (const form of [lists, grouped(lists), grouped(lists).map(presence)]) {
-    const gates = unique(form.flatMap((conditions) => gateOf(conditions, prefix)));
+  for (const simplify of [exactly, grouped, reduced]) {
+    const gates = unique(simplify(lists).flatMap((conditions) => gateOf(conditions, prefix)));
     if (gates.some(({ headers, path }) => headers === undefined && path === undefined)) return [pathMatch(prefix)];
     if (gates.length <= limit) return gates;
   }
   return [pathMatch(prefix)];
 }
 
-/** By name of the rule, what the routes let through beside what it labels. */
+/** What the routes let through beside what a rule labels, for each rule of which there is something to say. */
 export function gateNotes(rules: readonly TrafficRule[]): ReadonlyMap<TrafficRule, readonly string[]> {
   const notes = new Map<TrafficRule, readonly string[]>();
   for (const rule of rules) {
@@ -88,6 +88,14 @@ function isReachable({ type, condition, values }: Condition, prefix: string): bo
   if (type !== 'path' || condition !== 'prefix') return true;
   const [start = '', parent] = [textOf(values[0] ?? ''), parentOf(prefix)];
   return start.startsWith(parent) || parent.startsWith(start);
+}
+
+function exactly(lists: readonly Conditions[]): readonly Conditions[] {
+  return lists;
+}
+
+function reduced(lists: readonly Conditions[]): readonly Conditions[] {
+  return grouped(lists).map(presence);
 }
 
 /** Lists that differ only in the value that one condition asks for become one list, whose condition asks for any of them. */

@@ -109,8 +109,8 @@ function hostPart(condition: Condition): Part {
     case 'suffix':
       return regexPart(condition, name, `${anything}${host}`, []);
     case 'regex':
-      // A class that excludes a letter excludes both its cases, once case does not count.
-      return /\[\^|[A-Z]|\(\?/.test(texts[0] ?? '')
+      // Once case does not count, a class that excludes a letter excludes both its cases.
+      return /\[\^|[A-Z]/.test(texts[0] ?? '')
         ? allowing(condition, [])
         : patternPart(condition, name, (pattern) => `(?i:${pattern})(?::${anything})?`, []);
     case 'exists':

@@ -72,7 +72,7 @@ export function read({ type, key }: Key, request: Request): string | undefined {
 export function compileCondition(written: WrittenCondition, place: Place): Condition {
   const { condition, type, key, value } = written;
   const texts = (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(String);
-  // The host of a request is in lower case. A pattern cannot be brought there: `\\D` is not `\\d`.
+  // The host of a request is in lower case. A pattern cannot be brought there: `\D` is not `\d`.
   const isFolded = type === 'host' && condition !== 'regex';
   const values = texts.map((text) => bytesOf(isFolded ? lowerCased(text) : text));
   const subject = [type, key].filter((part) => part !== undefined).join(' ');

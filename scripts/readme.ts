@@ -53,6 +53,7 @@ async function metrics(): Promise<string> {
       "Requests to services, by the lane that was wanted and the one that answered; Envoy's count.",
     ],
     [code('lanekeeper_fallbacks_total'), "Labelled requests that base answered, by service; Envoy's count."],
+    [code('lanekeeper_unanswered_total'), "Requests that asked the processor in vain, by service; Envoy's count."],
   ];
   return table(['metric', 'what'], [...ours, ...envoys]);
 }

@@ -1,11 +1,11 @@
 // `lanekeeper check PATH…`: are these rules and services right?
 import { parseArgs } from 'node:util';
-import { gateNotes } from '../envoy/gate.ts';
+import { gateNotes } from '../envoy/routes/gate.ts';
 import { createAssembler } from '../mesh/assemble.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { Problem } from '../problem.ts';
 import { reviewRules, reviewSelectors } from '../rules/review.ts';
-import { readFiles } from '../sources/files.ts';
+import { readFiles } from '../sources/read.ts';
 import { print, printError, printProblems } from './output.ts';
 
 export const summary = 'checks rules and services, for a person or a pipeline';
@@ -42,12 +42,13 @@ export async function run(args: readonly string[]): Promise<number> {
   const problems = [...unread, ...found, ...review(mesh)];
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   const { rules, services } = mesh;
-  const counts = `${files.length} files, ${rules.traffic.length + rules.workloads.length} rules, ${services.size} services`;
-  report(format, {
-    problems,
-    notes: notesOf(mesh),
-    summary: `${counts}: ${errors} mistakes, ${problems.length - errors} warnings`,
-  });
+  const read = [
+    counted(files.length, 'file'),
+    counted(rules.traffic.length + rules.workloads.length, 'rule'),
+    counted(services.size, 'service'),
+  ].join(', ');
+  const summary = `${read}: ${counted(errors, 'mistake')}, ${counted(problems.length - errors, 'warning')}`;
+  report(format, { problems, notes: notesOf(mesh), summary });
   return errors === 0 ? 0 : 1;
 }
 
@@ -63,10 +64,10 @@ function review({ rules, services }: Mesh): Problem[] {
 type Note = Required<Pick<Problem, 'file' | 'line' | 'column' | 'message'>>;
 
 function notesOf({ rules }: Mesh): Note[] {
-  return [...gateNotes(rules.traffic)].map(([{ name, place }, more]) => ({
-    ...place,
-    message: `rule ${name} asks more than it labels: ${more.join('; ')}`,
-  }));
+  return [...gateNotes(rules.traffic)].map(([{ name, place, onFailure }, more]) => {
+    const also = onFailure === 'refuse' ? ', and refuses all that it asks while the processor is away' : '';
+    return { ...place, message: `rule ${name} asks more than it labels${also}: ${more.join('; ')}` };
+  });
 }
 
 type Findings = { readonly problems: readonly Problem[]; readonly notes: readonly Note[]; readonly summary: string };
@@ -108,4 +109,8 @@ function parse(args: readonly string[]) {
     options: { format: { type: 'string', default: 'text' } },
     allowPositionals: true,
   });
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -8,6 +8,7 @@ export const reasons = {
   carried: 'a trusted peer sent the label',
   rule: 'a rule matched',
   trace: 'the label was remembered for the trace',
+  'entered-at-lane': 'a request without a label entered a workload that has one',
   none: 'no label was carried, no rule matched, nothing was remembered',
   conflict: 'the trace was seen with two different labels, so none is propagated by it',
   invalid: 'what was sent as a label is none, and was removed',

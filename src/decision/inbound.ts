@@ -14,6 +14,8 @@ export type InboundContext = {
   readonly edge: boolean;
   /** The rules of this port. */
   readonly rules: RuleIndex;
+  /** The workload's own label: a request without one takes it on entry. */
+  readonly own?: Label | undefined;
   /** Where labels are remembered by trace; absent where this workload does not correlate, or has no application. */
   readonly memory?: Memory | undefined;
   /** Trace id that Envoy itself will send on; it overwrites ours, so none is made (envoy-ext-proc.md 11). */
@@ -30,6 +32,7 @@ export function decideInbound(request: Request, context: InboundContext): Decisi
   const ids = traceIds(request);
   const rule = match(context.rules, request, ids[0]);
   if (rule) return { ...labelled(request, rule.label, context), reason: 'rule', rule: rule.name };
+  if (context.own !== undefined) return { ...labelled(request, context.own, context), reason: 'entered-at-lane' };
   const found = carried.invalid || (context.edge && carried.label !== undefined);
   return { label: undefined, reason: found ? 'invalid' : 'none', ...(found ? withoutLabel(request) : unchanged) };
 }

@@ -33,12 +33,18 @@ export async function openServer({ socket, socketGroup, ...conversation }: Serve
   });
   server.addService(health, { Check: status.check, Watch: status.watch });
   await bind(server, socket);
-  if (socketGroup !== undefined) chownSync(socket, -1, socketGroup);
-  chmodSync(socket, socketGroup === undefined ? 0o600 : 0o660);
-  return {
-    setServing: status.set,
-    close: (timeoutMs) => close(server, status, timeoutMs).finally(() => rmSync(socket, { force: true })),
-  };
+  try {
+    if (socketGroup !== undefined) chownSync(socket, -1, socketGroup);
+    chmodSync(socket, socketGroup === undefined ? 0o600 : 0o660);
+  } catch (error) {
+    await close(0);
+    throw new Error(`${socket} cannot be given to group ${socketGroup}: ${String(error)}`);
+  }
+  return { setServing: status.set, close };
+
+  function close(timeoutMs: number): Promise<void> {
+    return shutDown(server, status, timeoutMs).finally(() => rmSync(socket, { force: true }));
+  }
 }
 
 /**
@@ -62,7 +68,7 @@ function bind(server: Server, socket: string): Promise<void> {
   });
 }
 
-function close(server: Server, status: ReturnType<typeof createHealth>, timeoutMs: number): Promise<void> {
+function shutDown(server: Server, status: ReturnType<typeof createHealth>, timeoutMs: number): Promise<void> {
   status.set(false);
   status.close(); // a watcher's stream would keep the server open
   return new Promise((resolve) => {

@@ -28,8 +28,9 @@ export function toRequest(message: HttpHeaders, direction: Direction): Request {
 }
 
 /**
- * The one reply to request headers. Envoy matches routes again only where `clear_route_cache` comes with a header
- * mutation, an empty one too; a decision without a label leaves the route alone. HOT
+ * The one reply to request headers. Envoy matches routes again, always: `clear_route_cache` counts only where a header
+ * mutation comes with it, an empty one too. A decision without a label needs it as well, where the route that asked is a
+ * refusal (envoy/routes/service.ts). HOT
  */
 export function toResponse({ label, reason, set, remove }: Decision): ProcessingResponse {
   const setHeaders = set
@@ -38,7 +39,7 @@ export function toResponse({ label, reason, set, remove }: Decision): Processing
   const response = {
     status: 'CONTINUE',
     headerMutation: { setHeaders, removeHeaders: remove.filter((name) => isSafeHeader([name, ''])) },
-    ...(label !== undefined && { clearRouteCache: true }),
+    clearRouteCache: true,
   } as const;
   const fields = { ...(label !== undefined && { label: { stringValue: label } }), reason: { stringValue: reason } };
   return {

@@ -22,6 +22,8 @@ export type TrafficRule = {
   /** Empty: every edge of the namespace. */
   readonly selector: Pairs;
   readonly label: Label;
+  /** `refuse`: a request with this label never reaches base. */
+  readonly onFailure: 'base' | 'refuse';
   /** Lists of which one must hold, with all its conditions: none matches nothing, an empty one everything. */
   readonly alternatives: readonly (readonly Condition[])[];
   /** Hundredths of a percent, 0 to 10000; all where undefined. */

@@ -86,6 +86,10 @@ export const trafficLabelRule = z.strictObject({
       trafficLabel: label,
       match: conditions.describe('Conditions that must all hold.').optional(),
       anyOf: z.array(conditions).max(manyLists).describe('Lists, one of which must hold, beside match.').optional(),
+      onFailure: z
+        .enum(['base', 'refuse'])
+        .default('base')
+        .describe('refuse: 503 where the label cannot be decided, or its lane is missing or dead; never base.'),
       priority: priority.default(0),
       percentage: percentage.optional(),
       stickyBy: seen(z.strictObject({ type: oneOf(typesInForce, ['sourceLabel']), key }), stickyByMistakes).optional(),

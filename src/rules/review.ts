@@ -37,8 +37,10 @@ export function reviewSelectors({ traffic, workloads: labels }: RuleSet, surroun
   const isMet = ({ namespace, selector }: Pick<TrafficRule, 'namespace' | 'selector'>): boolean =>
     workloads.some((workload) => workload.namespace === namespace && selects(selector, workload.labels));
   const problems: Problem[] = [];
-  for (const { selector, namespace, places } of traffic) {
-    if (hasGateway || (selector.length === 0 ? edges.has(namespace) : isMet({ selector, namespace }))) continue;
+  for (const { selector, namespace, places, alternatives } of traffic) {
+    // What matches nothing has been said so.
+    if (alternatives.length === 0 || hasGateway) continue;
+    if (selector.length === 0 ? edges.has(namespace) : isMet({ selector, namespace })) continue;
     const message =
       selector.length === 0
         ? `found no selector, which means every edge, and no service of namespace ${namespace} with an edge port or paths`

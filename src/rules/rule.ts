@@ -14,6 +14,7 @@ export function trafficRule(document: Document, { spec }: TrafficLabelRule): Tra
     ...namesOf(document),
     selector: Object.entries(spec.selector ?? {}),
     label: labelOf(spec.trafficLabel),
+    onFailure: spec.onFailure,
     alternatives: alternativesOf(document, spec),
     share: spec.percentage === undefined ? undefined : Math.round(spec.percentage * 100),
     stickyBy: spec.stickyBy && compileKey(spec.stickyBy),
@@ -33,10 +34,11 @@ export function laneRules(document: Document, { spec }: TrafficLane): TrafficRul
   const common = {
     ...namesOf(document),
     label: labelOf(lane.name),
+    onFailure: 'base',
     share: undefined,
     stickyBy: undefined,
     priority: 0,
-  };
+  } as const;
   return [
     ...(conditions.length === 0
       ? []

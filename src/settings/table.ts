@@ -34,6 +34,11 @@ export const settingTable = {
     fallback: 'strip',
     help: 'keep: strangers choose the trace at edges (a risk, see Limits)',
   },
+  'trusted-peers': {
+    value: 'CIDR,…',
+    fallback: 'everybody',
+    help: 'who may send labels to ports that are no edges; others are met as at an edge',
+  },
   'run-dir': { value: 'FOLDER', fallback: '/run/lanekeeper', help: "sockets and Envoy's files; one a sidecar" },
   admin: { value: '[ADDRESS:]PORT', fallback: '127.0.0.1:15020', help: '/live, /ready, /metrics, /problems' },
   envoy: { value: 'FILE', fallback: 'ENVOY, the PATH, or the cache', help: 'the Envoy 1.40 to start' },

@@ -43,7 +43,7 @@ export function lowerCased(text: string): string {
 
 /** The last address of an X-Forwarded-For: what the nearest Envoy itself saw. HOT */
 export function lastForwarded(value: string | undefined): string | undefined {
-  return (value && trimmed(value.slice(value.lastIndexOf(',') + 1))) || undefined;
+  return (value && trimSpace(value.slice(value.lastIndexOf(',') + 1))) || undefined;
 }
 
 /**
@@ -69,7 +69,7 @@ export function cookieOf(request: Request, key: string): string | undefined {
   if (cookies === undefined) return undefined;
   for (const pair of cookies.split(';')) {
     const equals = pair.indexOf('=');
-    if (equals >= 0 && trimmed(pair.slice(0, equals)) === key) return trimmed(pair.slice(equals + 1));
+    if (equals >= 0 && trimSpace(pair.slice(0, equals)) === key) return trimSpace(pair.slice(equals + 1));
   }
   return undefined;
 }
@@ -81,17 +81,17 @@ export function percentDecode(text: string): string {
 }
 
 /**
- * Without spaces and tabs around it. Not `trim`: the byte a0, a space to JavaScript, ends `à` in UTF-8. Not a regular
- * expression: V8 tries it at every space of a long run.
+ * Without the spaces and tabs (OWS) at both ends. `trim` takes more: the byte a0, which ends `à` in UTF-8. A regular
+ * expression takes quadratic time.
  */
-function trimmed(bytes: string): string {
-  let [start, end] = [0, bytes.length];
-  while (start < end && isSpace(bytes, start)) start++;
-  while (end > start && isSpace(bytes, end - 1)) end--;
-  return bytes.slice(start, end);
+export function trimSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
 }
 
-function isSpace(bytes: string, index: number): boolean {
-  const code = bytes.charCodeAt(index);
+function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
+import { expect, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { fallbacks, readLaneCounts } from '../../src/admin/statistics.ts';
 import { startSidecar } from '../../src/app.ts';
@@ -28,6 +29,10 @@ export type WorldOptions = {
   readonly members: readonly MemberSpec[];
   readonly rules?: string;
   readonly strict?: readonly string[];
+  /** Services in which a lane `a` serves `a.b` as well. */
+  readonly hierarchical?: readonly string[];
+  /** Services whose port is an edge. */
+  readonly edges?: readonly string[];
   /** Starts a gateway with these labels; it routes `/` + the name of a service. */
   readonly gateway?: Readonly<Record<string, string>>;
   /** Starts a client that may call every service; its labels. */
@@ -95,11 +100,12 @@ export async function startWorld(options: WorldOptions) {
     gatewayPort,
     viaGateway,
     viaClient,
+    viaPort,
     find,
     sum,
     metric,
-    fallbacksCounted,
-    fallbacksSeen,
+    envoyStatistics,
+    fallbacksAgree,
     startMember: restartApplication,
     close,
   };
@@ -163,11 +169,18 @@ export async function startWorld(options: WorldOptions) {
     const own = planned.filter(({ service }) => service === name);
     const instances = own.map((member) => ({ address: '127.0.0.1', port: member.port, labels: labelsOf(member) }));
     const strict = options.strict?.includes(name) ? { strict: true } : {};
+    const hierarchical = options.hierarchical?.includes(name) ? { hierarchicalLabels: true } : {};
     return stringify({
       apiVersion: 'lanekeeper.io/v1alpha1',
       kind: 'Service',
       metadata: { name },
-      spec: { ports: [{ port: 80 }], paths: [`/${name}`], ...strict, instances },
+      spec: {
+        ports: [{ port: 80, edge: options.edges?.includes(name) ?? false }],
+        paths: [`/${name}`],
+        ...strict,
+        ...hierarchical,
+        instances,
+      },
     });
   }
 
@@ -179,6 +192,11 @@ export async function startWorld(options: WorldOptions) {
   /** A request of the client to a service, as its own application would send it. */
   function viaClient(service: string, request: Parameters<typeof call>[1] = {}): Promise<Answer> {
     return call(outboundPorts.get(service) ?? 0, request);
+  }
+
+  /** A request to the port of a member, past everything in front of it. */
+  function viaPort(name: string, request: Parameters<typeof call>[1] = {}): Promise<Answer> {
+    return call(planned.find((member) => member.name === name)?.port ?? 0, request);
   }
 
   function find(name: string): Running {
@@ -201,6 +219,12 @@ export async function startWorld(options: WorldOptions) {
     return all.reduce((total, value) => total + value, 0);
   }
 
+  /** What the Envoy of one sidecar counts by route and lane. */
+  async function envoyStatistics(name: string): Promise<{ body: string }> {
+    const admin = envoyAdmin(join(find(name).folder, 'admin.sock'));
+    return { body: await admin.get('/stats/prometheus?usedonly&filter=^lanekeeper') };
+  }
+
   /** Fallbacks by the counters of all Envoys. */
   async function fallbacksCounted(): Promise<number> {
     const texts = await Promise.all(
@@ -214,9 +238,16 @@ export async function startWorld(options: WorldOptions) {
     );
   }
 
-  /** Requests that base instances saw with a label: what the counters must say. */
+  /** Requests that base instances saw with a label: what the counters must say. An edge labels its own, without falling back. */
   function fallbacksSeen(): number {
-    return seen.filter(({ member, label }) => member.includes('-base') && label !== undefined).length;
+    const isEdge = (member: string) => options.edges?.some((name) => member.startsWith(`${name}-`)) ?? false;
+    return seen.filter(({ member, label }) => member.includes('-base') && !isEdge(member) && label !== undefined)
+      .length;
+  }
+
+  /** Holds in every test: the counters of Envoy are what base instances saw. They are written when a request has ended. */
+  function fallbacksAgree(): Promise<void> {
+    return vi.waitFor(async () => expect(await fallbacksCounted()).toBe(fallbacksSeen()));
   }
 
   async function close(): Promise<void> {

@@ -1,8 +1,8 @@
 // The gate must let through whatever a rule could label: what it holds back, the processor never sees.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { gateNotes, gatesOf, isBelow, maxGates, pathMatch } from '../../src/envoy/gate.ts';
-import { patternInBytes } from '../../src/envoy/pattern.ts';
+import { gateNotes, gatesOf, isBelow, maxGates, pathMatch } from '../../src/envoy/routes/gate.ts';
+import { patternInBytes } from '../../src/envoy/routes/pattern.ts';
 import type { TrafficRule } from '../../src/rules/compile.ts';
 import { indexRules } from '../../src/rules/lookup.ts';
 import { match } from '../../src/rules/match.ts';

@@ -1,9 +1,9 @@
 // The gate: which requests the route table shows to the processor. A superset of what the rules match, never less.
-import type { TrafficRule } from '../rules/compile.ts';
-import type { Condition } from '../rules/condition.ts';
-import { createAnchors } from '../rules/lookup.ts';
-import type { Resource } from './resource.ts';
-import { partOf, textOf } from './route-match.ts';
+import type { TrafficRule } from '../../rules/compile.ts';
+import type { Condition } from '../../rules/condition.ts';
+import { createAnchors } from '../../rules/lookup.ts';
+import type { Resource } from '../resource.ts';
+import { partOf, textOf } from './match.ts';
 
 /** Routes are tried one after the other, by every request without a label. */
 export const maxGates = 200;

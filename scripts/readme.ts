@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { reasons } from '../src/decision/decision.ts';
 import { createMetrics } from '../src/metrics.ts';
-import { conditionsInForce, typesInForce } from '../src/rules/document.ts';
+import { conditionWords } from '../src/rules/condition.ts';
+import { typesInForce } from '../src/rules/document.ts';
 import { settingTable } from '../src/settings/table.ts';
 import { places } from '../test/repository/architecture.ts';
 
@@ -68,7 +69,7 @@ function conditions(): string {
   return table(
     ['part of a rule', 'in force'],
     [
-      ['`condition`', conditionsInForce.map(code).join(', ')],
+      ['`condition`', conditionWords.map(code).join(', ')],
       ['`type`', typesInForce.map(code).join(', ')],
     ],
   );

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as bootstrap from './bootstrap.ts';
 import * as check from './check.ts';
 import * as demo from './demo.ts';
+import * as explain from './explain.ts';
 import { print, printError } from './output.ts';
 import * as sidecar from './sidecar.ts';
 
@@ -13,7 +14,7 @@ export type Command = {
   readonly run: (args: readonly string[]) => Promise<number>;
 };
 
-const commands = new Map<string, Command>(Object.entries({ sidecar, check, bootstrap, demo }));
+const commands = new Map<string, Command>(Object.entries({ sidecar, check, explain, bootstrap, demo }));
 
 /** Runs a command line without the program's name; resolves to its exit code. */
 export async function run([name, ...args]: readonly string[]): Promise<number> {

@@ -3,7 +3,8 @@ import { lanesOfWorkload, type Mesh } from '../mesh/mesh.ts';
 import type { Workload } from '../mesh/workload.ts';
 import type { Memory } from '../propagation/memory.ts';
 import type { TraceId } from '../propagation/trace.ts';
-import { rulesFor, type TrafficRule } from '../rules/compile.ts';
+import { rulesFor } from '../rules/compile.ts';
+import { indexRules, type RuleIndex } from '../rules/lookup.ts';
 import type { Direction } from '../traffic/agreement.ts';
 import type { Label } from '../traffic/label.ts';
 import type { Request } from '../traffic/request.ts';
@@ -31,19 +32,19 @@ export type DeciderOptions = {
 };
 
 type InForce = {
-  readonly edge: readonly TrafficRule[];
-  readonly inbound: readonly TrafficRule[];
+  readonly edge: RuleIndex;
+  readonly inbound: RuleIndex;
   readonly own: Label | undefined;
 };
 
 /** Decides for one workload. Before the first `use` there are no rules. */
 export function createDecider({ workload, memory, random }: DeciderOptions): Decider {
-  let now: InForce = { edge: [], inbound: [], own: undefined };
+  let now: InForce = { edge: indexRules([]), inbound: indexRules([]), own: undefined };
   return {
     use(mesh) {
       now = {
-        edge: rulesFor(mesh.rules, { ...workload, edge: true }),
-        inbound: rulesFor(mesh.rules, { ...workload, edge: false }),
+        edge: indexRules(rulesFor(mesh.rules, { ...workload, edge: true })),
+        inbound: indexRules(rulesFor(mesh.rules, { ...workload, edge: false })),
         own: lanesOfWorkload(mesh.rules, workload)[0],
       };
     },

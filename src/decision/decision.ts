@@ -1,5 +1,4 @@
 // What was decided for one request, and why: the vocabulary that replies, metrics and logs share.
-import type { Loss } from '../rules/match.ts';
 import type { Label } from '../traffic/label.ts';
 
 /**
@@ -22,8 +21,6 @@ export type Decision = {
   readonly reason: Reason;
   /** The rule that won, as `namespace/name`. */
   readonly rule?: string;
-  /** Why the rules before it, or all of them, lost. */
-  readonly lost?: readonly Loss[];
   /** True where header and baggage carried two different labels; the header won. */
   readonly disagreement?: boolean;
   /** Headers to write, as byte strings. */

@@ -17,6 +17,16 @@ export type BootstrapInput = {
   readonly remembering: boolean;
 };
 
+/** What of Envoy's behaviour the rest of the configuration counts on. */
+export const runtime = {
+  // Read when the filter is built: without it Envoy resets every stream to the processor (envoy-ext-proc.md 1).
+  'envoy.reloadable_features.ext_proc_graceful_grpc_close': true,
+  // A repeated header is all its lines joined, for rules and so for the gate. Envoy 1.40 would match each line alone.
+  'envoy.reloadable_features.match_headers_individually': false,
+  // Else a pattern of more than a hundred steps (a value of ninety letters) makes Envoy refuse the whole table.
+  're2.max_program_size.error_level': 1_000_000,
+};
+
 export function renderBootstrap({ workload, mesh, paths, remembering }: BootstrapInput): Resource {
   return {
     node: { id: workload.name, cluster: 'lanekeeper' },
@@ -29,11 +39,7 @@ export function renderBootstrap({ workload, mesh, paths, remembering }: Bootstra
       layers: [
         {
           name: 'static',
-          static_layer: {
-            // Read when the filter is built: without it Envoy resets every stream to the processor (envoy-ext-proc.md 1).
-            'envoy.reloadable_features.ext_proc_graceful_grpc_close': true,
-            [rememberingKey]: remembering ? 100 : 0,
-          },
+          static_layer: { ...runtime, [rememberingKey]: remembering ? 100 : 0 },
         },
         { name: 'admin', admin_layer: {} }, // last, so that what is set live wins
       ],

@@ -144,10 +144,12 @@ describe('lanekeeper check', () => {
         },
         expect.objectContaining({ file: 'bad.yaml', path: 'spec.priorty' }),
       ],
+      notes: [],
     });
     expect(JSON.parse((await lanekeeper(['check', '--format=json', 'good.yaml'])).out)).toEqual({
       ok: true,
       problems: [],
+      notes: [],
     });
   });
 
@@ -156,7 +158,7 @@ describe('lanekeeper check', () => {
     [
       'with an unknown format',
       ['--format', 'xml', 'good.yaml'],
-      'lanekeeper check: --format: found "xml", expected text or json\n',
+      'lanekeeper check: --format: found "xml", expected text, json or github\n',
     ],
     ['with an unknown flag', ['--strict', 'good.yaml'], "lanekeeper check: Unknown option '--strict'"],
     [

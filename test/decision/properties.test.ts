@@ -10,7 +10,7 @@ import { carriedLabel } from '../../src/propagation/carriers.ts';
 import { createMemory } from '../../src/propagation/memory.ts';
 import { allTraceHeaders, traceIds } from '../../src/propagation/trace.ts';
 import { rulesFor } from '../../src/rules/compile.ts';
-import { match } from '../../src/rules/match.ts';
+import { explain } from '../../src/rules/explain.ts';
 import { type Direction, directions } from '../../src/traffic/agreement.ts';
 import { parseLabel } from '../../src/traffic/label.ts';
 import type { Request } from '../../src/traffic/request.ts';
@@ -122,7 +122,7 @@ test('at an edge nothing that a caller carries becomes a label, unless a rule sa
     fc.property(questions, fc.constantFrom<Direction[]>('edge', 'gateway'), (question, direction) => {
       const { decision, request } = decide({ ...question, direction });
       const rules = rulesFor(mesh.rules, { ...workload, edge: true });
-      expect(decision.label).toBe(match(rules, request, undefined).rule?.label);
+      expect(decision.label).toBe(explain(rules, request, undefined).rule?.label);
       expect(carriedLabel(sent({ decision, request })).label).toBe(decision.label);
     }),
     seed,

@@ -66,7 +66,11 @@ export const headersTarget: Target = {
     fc.option(headerValue, { nil: undefined }),
     (headers, direction, traced) => {
       const envoyTrace = traced === undefined ? undefined : traceparentId(traced);
-      const decision = decider.decide({ request: toRequest({ headers: { headers } }), direction, envoyTrace });
+      const decision = decider.decide({
+        request: toRequest({ headers: { headers } }, direction),
+        direction,
+        envoyTrace,
+      });
       const { requestHeaders, dynamicMetadata, ...rest } = toResponse(decision);
       assert.deepEqual(rest, {});
       const { status, clearRouteCache, headerMutation } = requestHeaders?.response ?? {};

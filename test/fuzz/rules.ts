@@ -6,6 +6,7 @@ import { renderRoutes } from '../../src/envoy/routes/tables.ts';
 import { createAssembler } from '../../src/mesh/assemble.ts';
 import type { Workload } from '../../src/mesh/workload.ts';
 import { rulesFor } from '../../src/rules/compile.ts';
+import { indexRules } from '../../src/rules/lookup.ts';
 import { match } from '../../src/rules/match.ts';
 import { requestWith } from '../propagation/given.ts';
 import { headerValue } from './arbitrary.ts';
@@ -152,6 +153,6 @@ export const rulesTarget: Target = {
     }
     JSON.stringify([...renderRoutes(workload, mesh)]);
     const rules = rulesFor(mesh.rules, { ...workload, edge: true });
-    match(rules, { ...requestWith({ 'x-user': value, cookie: value }), path: `/a?${value}` }, 'w3c:1');
+    match(indexRules(rules), { ...requestWith({ 'x-user': value, cookie: value }), path: `/a?${value}` }, 'w3c:1');
   }) as Target['property'],
 };

@@ -1,17 +1,31 @@
 // Rules, and requests that nearly or really match them, for the property tests of the gate.
 import fc from 'fast-check';
+import { patternInBytes } from '../../src/envoy/routes/pattern.ts';
+import { compilePattern } from '../../src/rules/pattern.ts';
 import { bytesOf } from '../../src/traffic/request.ts';
 import { trafficRule } from '../rules/fixture.ts';
 import type { Sent } from './evaluator.ts';
 
+type Type = 'header' | 'path' | 'query' | 'cookie' | 'method' | 'host';
+
 export type Written = {
-  readonly type: 'header' | 'path' | 'query' | 'cookie';
+  readonly condition: string;
+  readonly type: Type;
   readonly key?: string;
-  readonly value: string;
+  readonly value?: string | readonly string[];
+};
+
+/** A value that a request may have because of a condition. */
+type Wanted = { readonly type: Type; readonly key?: string | undefined; readonly value: string };
+
+type Rule = {
+  readonly match: readonly Written[];
+  readonly anyOf?: readonly (readonly Written[])[] | undefined;
+  readonly percentage: number | undefined;
 };
 
 export type Case = {
-  readonly rules: readonly { readonly match: readonly Written[]; readonly percentage: number | undefined }[];
+  readonly rules: readonly Rule[];
   /** Of the paths that the route table's entry stands for. */
   readonly prefix: string;
   readonly sent: Sent;
@@ -20,9 +34,10 @@ export type Case = {
 /** The text of a case's rules. */
 export function ruleText({ rules }: Case): string {
   return rules
-    .map(({ match, percentage }, index) =>
+    .map(({ match, anyOf, percentage }, index) =>
       trafficRule(`r${index}`, {
-        match: match.map((condition) => ({ condition: '==', ...condition })),
+        match,
+        ...(anyOf !== undefined && { anyOf }),
         ...(percentage !== undefined && { percentage }),
       }),
     )
@@ -56,45 +71,133 @@ const headerNames = fc.constantFrom('x-user', 'location', 'x', 'x.y', "!#$%&'*+^
 const paths = fc.constantFrom('/', '/a', '/a/', '/a/b', '/a/b/c', '/ab', '/%61', '/a.b', '/größe', '/a%20b', '/a;v=1');
 const prefixes = fc.constantFrom('/', '/a', '/a/', '/a/b', '/ab', '/größe', '/a.b');
 
-const condition: fc.Arbitrary<Written> = fc.oneof(
-  fc.record({ type: fc.constant('header' as const), key: headerNames, value: odd }),
-  fc.record({ type: fc.constant('path' as const), value: paths }),
-  fc.record({ type: fc.constantFrom('query' as const, 'cookie' as const), key: names, value: odd }),
+const methods = fc.constantFrom('GET', 'POST', 'PUT', 'get');
+const hosts = fc.constantFrom('shop.example', 'Shop.Example', 'a.example', 'k.example', '[fd00::1]', 'shop');
+
+/** Patterns that both sides read, that only re2js is trusted with, and what they match. */
+const patterns: readonly (readonly [pattern: string, some: readonly string[]])[] = [
+  ['a.*', ['a', 'abc', 'aö', 'a\xff']],
+  ['[^a]+', ['b', 'öö', 'a']],
+  ['(?:1|a b|)', ['1', 'a b', '']],
+  ['\\d+|\\w', ['1', '12', 'a', '1a']],
+  ['(?i:A B?)', ['a b', 'A ']],
+  ['.*', ['', 'größe', 'a b']],
+  ['a{2,3}\\.\\D', ['aa.x', 'aaaa.x']],
+  ['größe', ['größe', 'gr']],
+  ['\\Qa\\E', ['a']],
+  ['\\pL+', ['größe', '1']],
+  ['/?[a-z/]+', ['/a', '/a/b', 'a', '/A']],
+  ['[a-z]+[.]example', ['shop.example', 'a.example']],
+  ['[^A]hop.*', ['shop.example']],
+];
+
+const keyed = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ type: fc.constant<Type>('header'), key: headerNames }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constantFrom<Type>('query', 'cookie'), key: names }) },
+  { weight: 3, arbitrary: fc.constantFrom<Type>('path', 'path', 'method', 'host').map((type) => ({ type })) },
 );
 
-const rules = fc.array(
+const valuesFor = { header: odd, query: odd, cookie: odd, path: paths, method: methods, host: hosts };
+
+const condition: fc.Arbitrary<Written> = keyed.chain((key) => {
+  const value = valuesFor[key.type];
+  const part = key.type === 'path' ? paths : value.filter((text) => text !== '');
+  const pattern = fc.constantFrom(...patterns.map(([text]) => text));
+  return fc
+    .oneof(
+      { weight: 4, arbitrary: fc.record({ condition: fc.constant('=='), value }) },
+      fc.record({ condition: fc.constant('!='), value }),
+      { weight: 2, arbitrary: list('in', value) },
+      list('notIn', value),
+      fc.record({ condition: fc.constantFrom('prefix', 'suffix'), value: part }),
+      fc.record({ condition: fc.constant('regex'), value: pattern }),
+      fc.record({ condition: fc.constantFrom('exists', 'absent') }),
+    )
+    .map((rest): Written => ({ ...key, ...rest }));
+});
+
+function list(word: string, value: fc.Arbitrary<string>): fc.Arbitrary<{ condition: string; value: string[] }> {
+  return fc.record({ condition: fc.constant(word), value: fc.array(value, { minLength: 1, maxLength: 3 }) });
+}
+
+const conditions = fc.array(condition, { minLength: 1, maxLength: 3 });
+const rules: fc.Arbitrary<Rule[]> = fc.array(
   fc.record({
-    match: fc.array(condition, { minLength: 1, maxLength: 3 }),
+    match: conditions,
+    anyOf: fc.option(fc.array(conditions, { minLength: 1, maxLength: 2 }), { nil: undefined, freq: 4 }),
     percentage: fc.constantFrom(undefined, undefined, undefined, 100, 50, 0),
   }),
   { minLength: 1, maxLength: 2 },
 );
 
-/** Bytes that a header may have. JavaScript's own `trim` takes a0 for a space. */
-const noise = fc.constantFrom('', 'a', 'a b', '\xff', '\xc3', '\xc3\xa0', '\xe9t\xe9', '"', '%', '1');
+/** The bytes that a header may have. */
+const noise = fc.constantFrom('', 'a', 'a b', '\xff', '\xc3', '\xe9t\xe9', 'voil\xc3\xa0', '"', '%', '1');
 const spaces = fc.constantFrom('', '', ' ', '\t ', '  ');
 
-export const cases: fc.Arbitrary<Case> = fc
-  .record({ rules, prefix: prefixes })
-  .chain((given) => sentFor(given.rules.flatMap(({ match }) => match)).map((sent) => ({ ...given, sent })));
+export const cases: fc.Arbitrary<Case> = fc.record({ rules, prefix: prefixes }).chain((given) =>
+  wantedBy(given.rules.flatMap(({ match, anyOf = [] }) => [...match, ...anyOf.flat()]))
+    .chain(sentFor)
+    .map((sent) => ({ ...given, sent })),
+);
 
-function sentFor(conditions: readonly Written[]): fc.Arbitrary<Sent> {
-  const ofType = (type: Written['type']): Written[] => conditions.filter((each) => each.type === type);
+/** For most conditions a value that fulfils them or nearly does. */
+function wantedBy(written: readonly Written[]): fc.Arbitrary<Wanted[]> {
+  return fc
+    .tuple(...written.map((each) => fc.constantFrom(...samplesOf(each))))
+    .map((texts) => texts.flatMap((value, at) => wanted(written[at], value)));
+}
+
+function wanted(condition: Written | undefined, value: string | undefined): Wanted[] {
+  return condition === undefined || value === undefined ? [] : [{ type: condition.type, key: condition.key, value }];
+}
+
+function samplesOf({ condition: word, value = 'a' }: Written): (string | undefined)[] {
+  const [text = '', ...others] = [value].flat();
+  switch (word) {
+    case '!=':
+    case 'notIn':
+    case 'absent':
+      return [undefined, text, `${text}2`];
+    case 'prefix':
+      return [text, `${text}2`, `${text}2`];
+    case 'suffix':
+      return [text, `/${text}`, `2${text}`];
+    case 'regex':
+      return [...(patterns.find(([pattern]) => pattern === text)?.[1] ?? [])];
+    default:
+      return [text, ...others];
+  }
+}
+
+function sentFor(conditions: readonly Wanted[]): fc.Arbitrary<Sent> {
+  const ofType = (type: Type): Wanted[] => conditions.filter((each) => each.type === type);
   const written = ofType('path').map(({ value }) => value);
-  const path = mostly(fc.constantFrom('/', '/a/b', ...written, ...written), paths).map(bytesOf);
+  const path = mostly(fc.constantFrom('/', '/a/b', ...written, ...written), paths)
+    .map((text) => (text.startsWith('/') ? text : `/${text}`))
+    .map(bytesOf);
+  const isHost = /^[A-Za-z.]+$|^\[fd00::1\]$/;
+  const names = ofType('host').map(({ value }) => value);
   return fc
     .record({
+      method: fc.constantFrom('GET', ...ofType('method').map(({ value }) => value)),
+      host: fc.constantFrom('shop.example', ...names.filter((name) => isHost.test(name))),
+      port: fc.constantFrom('', '', ':80'),
       path,
       query: queryFor(ofType('query')),
       cookies: cookiesFor(ofType('cookie')),
       lines: linesFor(ofType('header')),
     })
-    .map(({ path, query, cookies, lines }) => ({ path: path + query, headers: [...cookies, ...lines] }));
+    .map(({ method, host, port, path, query, cookies, lines }) => ({
+      method: /^(?:GET|POST|PUT)$/.test(method) ? method : 'GET',
+      host: host + port,
+      path: path + query,
+      headers: [...cookies, ...lines],
+    }));
 }
 
 /** Pairs as they were written or others, in any order, each character encoded or not. */
-function queryFor(conditions: readonly Written[]): fc.Arbitrary<string> {
-  const right = ({ key = '', value }: Written): fc.Arbitrary<string> =>
+function queryFor(conditions: readonly Wanted[]): fc.Arbitrary<string> {
+  const right = ({ key = '', value }: Wanted): fc.Arbitrary<string> =>
     fc.tuple(encoded(key, true), encoded(value, false)).map((pair) => pair.join('='));
   const noise = fc.constantFrom('a=1', 'user=2', 'x', '', 'b=?', 'c=\xff', '%', '%zz=1', '\xc3=1');
   const wrong = fc.oneof(noise, ...conditions.map(({ key = '' }) => encoded(key, true)));
@@ -128,8 +231,8 @@ function encoded(text: string, isKey: boolean): fc.Arbitrary<string> {
   );
 }
 
-function cookiesFor(conditions: readonly Written[]): fc.Arbitrary<[string, string][]> {
-  const right = ({ key = '', value }: Written): fc.Arbitrary<string> =>
+function cookiesFor(conditions: readonly Wanted[]): fc.Arbitrary<[string, string][]> {
+  const right = ({ key = '', value }: Wanted): fc.Arbitrary<string> =>
     fc.tuple(spaces, spaces, spaces, spaces).map(([a, b, c, d]) => `${a}${bytesOf(key)}${b}=${c}${bytesOf(value)}${d}`);
   const wrong = fc.oneof(
     ...conditions.map(({ key = '' }) => fc.constant(`${bytesOf(key)}=other`)),
@@ -145,8 +248,8 @@ function cookiesFor(conditions: readonly Written[]): fc.Arbitrary<[string, strin
     );
 }
 
-function linesFor(conditions: readonly Written[]): fc.Arbitrary<[string, string][]> {
-  const line = ({ key = '', value }: Written): fc.Arbitrary<[string, string][]> =>
+function linesFor(conditions: readonly Wanted[]): fc.Arbitrary<[string, string][]> {
+  const line = ({ key = '', value }: Wanted): fc.Arbitrary<[string, string][]> =>
     mostly<[string, string][]>(
       fc.constantFrom(
         [[key, trimmed(bytesOf(value))]],
@@ -161,3 +264,59 @@ function linesFor(conditions: readonly Written[]): fc.Arbitrary<[string, string]
 function trimmed(value: string): string {
   return value.replace(/^[ \t]+|[ \t]+$/g, '');
 }
+
+const atoms = [
+  'a',
+  'b',
+  'ö',
+  '.',
+  '[ab]',
+  '[^a]',
+  '[a-c]',
+  '[^a/.]',
+  '[\\d.]',
+  '\\d',
+  '\\D',
+  '\\w',
+  '\\W',
+  '\\s',
+  '\\S',
+];
+const others = [
+  '\\.',
+  '\\-',
+  '\\/',
+  '\\[',
+  '\\\\',
+  '(?i:A)',
+  '(?:a|b)',
+  '(b|)',
+  '\\b',
+  '\\B',
+  '^',
+  '$',
+  '\\A',
+  '\\z',
+  ' ',
+];
+const repetitions = ['', '', '', '*', '+', '?', '{2}', '{1,3}', '{0,}', '*?', '{2}?'];
+const piece = fc
+  .tuple(fc.constantFrom(...atoms, ...others), fc.constantFrom(...repetitions))
+  .map((both) => both.join(''));
+const pieces = fc.array(piece, { minLength: 1, maxLength: 5 });
+
+/** A pattern that both sides read, and a value, in bytes, that it may match. */
+export const portablePatterns: fc.Arbitrary<[pattern: string, value: string]> = fc.tuple(
+  fc
+    .tuple(pieces, fc.option(pieces, { nil: undefined, freq: 3 }))
+    .map(([one, other]) => one.join('') + (other === undefined ? '' : `|${other.join('')}`))
+    .filter((pattern) => compilePattern(pattern).ok && patternInBytes(pattern) !== undefined),
+  fc
+    .array(fc.constantFrom('a', 'a', 'b', 'A', 'ö', 'c', '1', '.', '-', '/', '\\', '\xff', ' '), { maxLength: 4 })
+    .map((letters) =>
+      letters
+        .map((letter) => (letter === '\xff' ? letter : bytesOf(letter)))
+        .join('')
+        .trim(),
+    ),
+);

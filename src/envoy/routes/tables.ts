@@ -6,7 +6,7 @@ import type { Inbound, Outbound, Workload } from '../../mesh/workload.ts';
 import { formatAddress } from '../../mesh/workload.ts';
 import { rulesFor, type TrafficRule } from '../../rules/compile.ts';
 import { applicationCluster, destinationHeader, type Resource, traceHeader, typeUrl } from '../resource.ts';
-import { gatesOf, isBelow, pathMatch } from './gate.ts';
+import { gatesOf, isBelow, maxGates, pathMatch } from './gate.ts';
 import { answered, ask, hasRememberedTrace, labelling, refuse, safeRetry, usualAttempts, withLabel } from './route.ts';
 import { type Gate, serviceRoutes } from './service.ts';
 
@@ -41,14 +41,18 @@ export function isEdge(inbound: Inbound, workload: Workload, mesh: Mesh): boolea
   return inbound.edge || service?.ports.some((candidate) => candidate.port === port && candidate.edge) === true;
 }
 
+/** Of all entries together: each has gates of its own. */
+const maxGatewayGates = 2_000;
+
 function gatewayTable(workload: Workload, mesh: Mesh): Resource {
   const rules = rulesFor(mesh.rules, { ...workload, edge: true });
   const entries = [...mesh.services.values()].flatMap((service) => service.paths.map((path) => ({ service, path })));
   entries.sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? -1 : 1));
+  const limit = Math.min(maxGates, Math.max(10, Math.floor(maxGatewayGates / entries.length)));
   const routes = entries.flatMap(({ service, path }) => {
     // A rule for a path that a longer entry owns has its gate there.
     const longer = entries.filter((other) => other.path.length > path.length).map((other) => other.path);
-    const gates = ruleGates(rules, path).filter(
+    const gates = ruleGates(rules, path, limit).filter(
       ({ match }) => !longer.some((other) => typeof match['path'] === 'string' && isBelow(match['path'], other)),
     );
     const { namespace } = workload;
@@ -117,12 +121,12 @@ function applicationTable({ inbound, edge, name }: InboundPort, workload: Worklo
 }
 
 /** Rules whose label must never reach base come first: where both match, no answer is a refusal. */
-function ruleGates(rules: readonly TrafficRule[], prefix?: string): Gate[] {
+function ruleGates(rules: readonly TrafficRule[], prefix?: string, limit?: number): Gate[] {
   const refusing = rules.filter(({ onFailure }) => onFailure === 'refuse');
   const others = rules.filter(({ onFailure }) => onFailure !== 'refuse');
   return [
-    ...gatesOf(refusing, prefix).map((match) => ({ match, refuse: true })),
-    ...gatesOf(others, prefix).map((match) => ({ match })),
+    ...gatesOf(refusing, prefix, limit).map((match) => ({ match, refuse: true })),
+    ...gatesOf(others, prefix, limit).map((match) => ({ match })),
   ];
 }
 

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { reasons } from '../src/decision/decision.ts';
 import { createMetrics } from '../src/metrics.ts';
-import { conditionsInForce, typesInForce } from '../src/rules/document.ts';
+import { conditionWords } from '../src/rules/condition.ts';
+import { typesInForce } from '../src/rules/document.ts';
 import { settingTable } from '../src/settings/table.ts';
 import { places } from '../test/repository/architecture.ts';
 
@@ -52,6 +53,7 @@ async function metrics(): Promise<string> {
       "Requests to services, by the lane that was wanted and the one that answered; Envoy's count.",
     ],
     [code('lanekeeper_fallbacks_total'), "Labelled requests that base answered, by service; Envoy's count."],
+    [code('lanekeeper_unanswered_total'), "Requests that asked the processor in vain, by service; Envoy's count."],
   ];
   return table(['metric', 'what'], [...ours, ...envoys]);
 }
@@ -67,7 +69,7 @@ function conditions(): string {
   return table(
     ['part of a rule', 'in force'],
     [
-      ['`condition`', conditionsInForce.map(code).join(', ')],
+      ['`condition`', conditionWords.map(code).join(', ')],
       ['`type`', typesInForce.map(code).join(', ')],
     ],
   );

@@ -8,8 +8,8 @@ import { openAdmin } from './admin/server.ts';
 import { renderLaneStatistics } from './admin/statistics.ts';
 import { createDecider } from './decision/decide.ts';
 import { renderBootstrap } from './envoy/bootstrap.ts';
-import { type RunPaths, rememberingKey } from './envoy/resource.ts';
-import { renderRoutes } from './envoy/routes.ts';
+import { rememberingKey } from './envoy/resource.ts';
+import { renderRoutes } from './envoy/routes/tables.ts';
 import { openServer } from './extproc/server.ts';
 import type { Mesh } from './mesh/mesh.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -18,61 +18,70 @@ import { createMemory } from './propagation/memory.ts';
 import { runPaths } from './settings/run-paths.ts';
 import type { Settings } from './settings/settings.ts';
 import { type Generation, openInForce } from './sources/in-force.ts';
+import { envoyAdmin as createEnvoyAdmin } from './supervisor/admin.ts';
 import { findEnvoy } from './supervisor/binary.ts';
-import { type EnvoyOptions, type EnvoyProcess, type EnvoyState, startEnvoy } from './supervisor/process.ts';
+import { requestHandover, serveHandover } from './supervisor/handover.ts';
+import { type EnvoyState, startEnvoy } from './supervisor/process.ts';
 import { createAskGate } from './supervisor/remembering.ts';
 import { createRouteFiles, refusal, routeCounts } from './supervisor/routes.ts';
 import { claimSocket } from './supervisor/socket.ts';
+
+export type StartOptions = {
+  /** Gives the start up. */
+  readonly signal?: AbortSignal;
+  /** Another lanekeeper has taken over: `stop` leaves Envoy to it. */
+  readonly onReleased?: () => void;
+};
 
 export type Sidecar = {
   readonly adminPort: number;
   /** Drains, ends Envoy, removes sockets and files. */
   stop(drainMs: number): Promise<void>;
+  /** Cuts what is in flight: `stop` has nothing to wait for any more. */
+  kill(): void;
 };
 
-const sweepMs = 1_000;
+/** A second, or sooner where labels are not remembered so long; an empty memory must not go on being asked. */
+const sweepEvery = (ttlMs: number): number => Math.min(1_000, Math.max(20, ttlMs));
 
 /**
- * 1 rules and services, 2 the processor's socket, 3 Envoy, 4 the admin port; ended in the opposite order. Rejects where
- * one of them cannot be had, and leaves nothing behind then.
+ * 1 the processor's socket (which says that the run directory is ours), 2 rules and services, 3 the admin port, 4 Envoy;
+ * ended in the opposite order, so that the admin port tells of the drain. Rejects where one of them cannot be had, or
+ * `signal` gives the start up, and leaves nothing behind then.
  */
-export async function startSidecar(settings: Settings, log: Logger): Promise<Sidecar> {
+export async function startSidecar(settings: Settings, log: Logger, options: StartOptions = {}): Promise<Sidecar> {
   const { workload, runDirectory } = settings;
+  const { signal, onReleased = () => {} } = options;
   const closers: ((drainMs: number) => Promise<void> | void)[] = [];
+  let ended: Promise<void> | undefined;
+  let released = false; // the next lanekeeper has Envoy, the socket and the files
   try {
     return await start();
   } catch (error) {
-    await end(0);
+    await stop(0);
     throw error;
   }
 
   async function start(): Promise<Sidecar> {
+    const binary = await findEnvoy({ envoy: settings.envoy, say: (what) => log.info(what) });
     mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
     const paths = runPaths(settings);
     const metrics = createMetrics();
     const memory =
       workload.propagation === 'trace' ? createMemory({ ...settings.memory, now: () => performance.now() }) : undefined;
     const decider = createDecider({ workload, memory, random: randomBytes });
-    let envoy: EnvoyProcess | undefined;
-
-    const routes = createRouteFiles(paths.routes);
-    closers.push(routes.remove);
-    let first: Mesh | undefined; // what the clusters are rendered from: live ones need xDS
-    const inForce = await openInForce(settings.config, (generation) => {
-      first ??= generation.mesh;
-      report(generation, metrics, log);
-      decider.use(generation.mesh); // before the routes: what they ask is answered by the new rules
-      void swapRoutes(generation, first);
-    });
-    closers.push(inForce.close);
+    const envoyAdmin = createEnvoyAdmin(paths.adminSocket);
+    let envoyState: EnvoyState = 'starting';
 
     const gate = createAskGate(
-      (open) => envoy?.admin.post(`/runtime_modify?${rememberingKey}=${open ? 100 : 0}`) ?? Promise.resolve(''),
+      (open) => envoyAdmin.post(`/runtime_modify?${rememberingKey}=${open ? 100 : 0}`),
       (error) => log.warn({ error: String(error) }, 'Envoy could not be told whether labels are remembered'),
     );
-    await claimSocket(paths.processorSocket);
+    const handoverPath = join(runDirectory, 'handover.sock');
+    const earlier = settings.takeOver ? await requestHandover(handoverPath) : undefined;
+    const socket = await claimSocket(paths.processorSocket, { replace: earlier !== undefined });
     const server = await openServer({
-      socket: paths.processorSocket,
+      socket: socket.path,
       socketGroup: settings.socketGroup,
       decide(question) {
         const decision = decider.decide(question);
@@ -84,36 +93,41 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
         log.error({ error }, 'a request went on undecided');
       },
     });
-    closers.push(server.close);
-    server.setServing(true);
-
-    const bootstrap = (remembering: boolean) =>
-      JSON.stringify(
-        renderBootstrap({ workload, mesh: first ?? inForce.generation.mesh, paths, remembering }),
-        null,
-        1,
-      );
-    envoy = await startEnvoy({
-      ...(await envoyOptions(settings, paths, log)),
-      bootstrap: () => bootstrap(gate.isWanted),
-      isCurrent: (text) => text === bootstrap(true) || text === bootstrap(false),
-      onState(state, detail) {
-        metrics.observeEnvoy(state);
-        logState(log, state, detail);
-      },
+    closers.push(async (drainMs) => {
+      socket.withdraw();
+      await (released ? server.retire(drainMs) : server.close(drainMs));
     });
-    closers.push(envoy.stop);
-    gate.repeat();
-    const sweeper = setInterval(() => {
-      memory?.sweep();
-      if (memory?.size === 0) gate.close();
-    }, sweepMs);
-    closers.push(() => clearInterval(sweeper));
 
-    const { admin: envoyAdmin } = envoy;
+    const routes = createRouteFiles(paths.routes);
+    closers.push(() => (released ? undefined : routes.remove()));
+    let first: Mesh | undefined; // what the clusters are rendered from: live ones need xDS
+    let closed = false;
+    let swapped: Promise<void> = Promise.resolve(); // one after the other, or an older table could come last
+    const inForce = await openInForce(settings.config, (generation) => {
+      report(generation, metrics, log);
+      decider.use(generation.mesh); // before the routes: what they ask is answered by the new rules
+      const known = first;
+      if (known !== undefined) swapped = swapped.then(() => swapRoutes(generation, known));
+    });
+    closers.push(() => {
+      closed = true;
+      inForce.close();
+    });
+    const mesh = inForce.generation.mesh;
+    first = mesh;
+    routes.write(renderRoutes(workload, mesh));
+    server.setServing(true);
+    memory?.load(earlier?.dump ?? []);
+    socket.publish();
+    memory?.load((await earlier?.taken()) ?? []); // what it was asked between the two
+    if (memory && memory.size > 0) void gate.open(); // so says its Envoy already, and must not be told otherwise
+
     const admin = await openAdmin({
       ...settings.admin,
-      notReady: async () => ((await envoyAdmin.isReady()) ? undefined : `Envoy is ${envoy?.state}`),
+      async notReady() {
+        if (envoyState !== 'ready') return `Envoy is ${envoyState}`;
+        return (await envoyAdmin.isReady()) ? undefined : 'Envoy does not answer';
+      },
       problems: () => inForce.generation.problems,
       async metrics() {
         metrics.observeMemory(memory);
@@ -122,39 +136,83 @@ export async function startSidecar(settings: Settings, log: Logger): Promise<Sid
         return `${await metrics.registry.metrics()}${renderLaneStatistics(envoyText)}`;
       },
     });
-    closers.push(admin.close);
-    return { adminPort: admin.port, stop: end };
+    closers.push(() => (released ? undefined : admin.close()));
 
-    async function swapRoutes({ mesh, number }: Generation, { services }: Mesh): Promise<void> {
-      if (!isDeepStrictEqual(mesh.services, services))
+    const bootstrap = (remembering: boolean) =>
+      JSON.stringify(renderBootstrap({ workload, mesh, paths, remembering }), null, 1);
+    const envoy = await startEnvoy({
+      binary,
+      bootstrapFile: join(runDirectory, 'bootstrap.json'),
+      adminSocket: paths.adminSocket,
+      concurrency: settings.concurrency,
+      logLevel: settings.envoyLogLevel,
+      signal,
+      bootstrap: () => bootstrap(gate.isWanted),
+      isCurrent: (text) => text === bootstrap(true) || text === bootstrap(false),
+      onState(state, detail) {
+        envoyState = state;
+        metrics.observeEnvoy(state);
+        log[state === 'down' ? 'error' : 'info']({ envoy: state }, detail);
+        if (state === 'ready') gate.repeat(); // it may have changed while Envoy read its bootstrap
+      },
+    });
+    closers.push((drainMs) => (released ? envoy.release() : envoy.stop(drainMs)));
+    signal?.throwIfAborted();
+    const sweeper = setInterval(() => {
+      memory?.sweep();
+      if (memory?.size === 0 && envoyState === 'ready') gate.close();
+    }, sweepEvery(settings.memory.ttlMs));
+    closers.push(() => clearInterval(sweeper));
+    const next = await claimSocket(handoverPath, { replace: true });
+    const handover = await serveHandover(next.path, {
+      dump: () => memory?.dump() ?? [],
+      onRequest: admin.close,
+      onTaken() {
+        released = true;
+        onReleased();
+      },
+    });
+    next.publish();
+    closers.push(() => {
+      next.withdraw();
+      handover.close();
+    });
+    return { adminPort: admin.port, stop, kill: envoy.kill };
+
+    /** Never rejects: what fails is counted and said, and the earlier routes stay. */
+    async function swapRoutes({ mesh: { services, rules }, number }: Generation, known: Mesh): Promise<void> {
+      if (!isDeepStrictEqual(services, known.services))
         log.warn(
           { generation: number },
           'services have changed; instances and lanes are taken up at the next start of this sidecar',
         );
-      const before = envoy && (await routeCounts(envoy.admin));
-      const written = routes.write(renderRoutes(workload, { ...mesh, services }));
-      if (envoy === undefined || before === undefined || written.length === 0) return;
-      const refused = await refusal(envoy.admin, before, written);
-      if (refused === undefined) return;
-      metrics.routeFailures.inc();
-      log.error({ generation: number }, refused);
+      try {
+        const before = envoyState === 'ready' ? await routeCounts(envoyAdmin) : undefined;
+        if (closed) return;
+        const written = routes.write(renderRoutes(workload, { rules, services: known.services }));
+        const refused = before && written.length > 0 ? await refusal(envoyAdmin, before, written) : undefined;
+        if (refused !== undefined) throw new Error(refused);
+      } catch (error) {
+        metrics.routeFailures.inc();
+        log.error({ generation: number }, error instanceof Error ? error.message : String(error));
+      }
     }
   }
 
-  async function end(drainMs: number): Promise<void> {
-    for (const close of closers.splice(0).reverse()) await close(drainMs);
+  function stop(drainMs: number): Promise<void> {
+    ended ??= close(drainMs);
+    return ended;
   }
-}
 
-async function envoyOptions(settings: Settings, paths: RunPaths, log: Logger) {
-  const binary = await findEnvoy({ envoy: settings.envoy, say: (what) => log.info(what) });
-  return {
-    binary,
-    bootstrapFile: join(settings.runDirectory, 'bootstrap.json'),
-    adminSocket: paths.adminSocket,
-    concurrency: settings.concurrency,
-    logLevel: settings.envoyLogLevel,
-  } satisfies Partial<EnvoyOptions>;
+  async function close(drainMs: number): Promise<void> {
+    for (const closer of closers.reverse()) {
+      try {
+        await closer(drainMs);
+      } catch (error) {
+        log.error({ error: String(error) }, 'something could not be closed; the rest is'); // the rest must not stay
+      }
+    }
+  }
 }
 
 function report({ number, mesh, problems }: Generation, metrics: Metrics, log: Logger): void {
@@ -165,8 +223,4 @@ function report({ number, mesh, problems }: Generation, metrics: Metrics, log: L
   for (const problem of problems) log[problem.severity === 'error' ? 'error' : 'warn'](formatProblem(problem));
   const counts = { generation: number, rules: mesh.rules.traffic.length, services: mesh.services.size };
   log.info(counts, 'rules and services are in force');
-}
-
-function logState(log: Logger, state: EnvoyState, detail: string): void {
-  log[state === 'down' ? 'error' : 'info']({ envoy: state }, detail);
 }

@@ -23,7 +23,10 @@ export async function openAdmin(options: AdminOptions): Promise<AdminServer> {
     const path = (request.url ?? '/').split('?')[0] ?? '/';
     answer(request.method ?? 'GET', path, options)
       .catch((error: unknown) => text(500, String(error)))
-      .then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(`${body}\n`));
+      .then(({ status, type, body }) => {
+        const allow = status === 405 ? { allow: 'GET, HEAD' } : {}; // RFC 9110, 15.5.6
+        response.writeHead(status, { 'content-type': type, ...allow }).end(`${body}\n`);
+      });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(options.port, options.address, resolve);

@@ -7,6 +7,8 @@ export type LaneCount = {
   readonly how: string;
   /** The lane of the instance that answered; empty where Envoy itself did. */
   readonly lane: string;
+  /** True where the processor was asked in vain. */
+  readonly failedOpen: boolean;
   readonly flags: string;
   readonly code: string;
   readonly count: number;
@@ -14,46 +16,79 @@ export type LaneCount = {
 
 const line = /^envoy_lanekeeper_requests\{([^}]*)\} (\d+)$/;
 
-/** Reads Envoy's Prometheus text. Route names are ours (envoy/routes.ts): `b/gray:asked`. */
+/** Reads Envoy's Prometheus text. Route names are ours (envoy/routes/service.ts): `b/gray:asked`. */
 export function readLaneCounts(text: string): LaneCount[] {
   return text.split('\n').flatMap((row) => {
     const parts = line.exec(row);
     if (!parts) return [];
     const tags = Object.fromEntries([...(parts[1] ?? '').matchAll(/(\w+)="([^"]*)"/g)].map((tag) => [tag[1], tag[2]]));
     const route = /^([^/]+)\/([^:]+)(?::(.+))?$/.exec(tags['route'] ?? '');
-    if (!route || route[1] === 'in') return [];
+    if (!route) return [];
     const [, service = '', wanted = '', how = ''] = route;
-    const { lane = '', flags = '', code = '' } = tags;
-    return [{ service, wanted, how, lane: lane === '-' ? '' : lane, flags, code, count: Number(parts[2]) }];
+    const { lane, failed_open, flags = '', code = '' } = tags;
+    const failedOpen = failed_open === '1' || !['', '0'].includes(given(tags['call_status']));
+    const count = Number(parts[2]);
+    return [{ service, wanted, how, lane: given(lane), failedOpen, flags, code, count }];
   });
+}
+
+/** Envoy writes `-` for what it does not have. */
+function given(tag = ''): string {
+  return tag === '-' ? '' : tag;
+}
+
+/** Requests that asked the processor in vain: it was away, or too late. Their labels, where they had one, are lost. */
+export function unanswered(counts: readonly LaneCount[]): ReadonlyMap<string, number> {
+  return sumByService(counts.filter(({ failedOpen }) => failedOpen));
 }
 
 /** Labelled requests that a base instance answered: their lane was missing, or dead, or no lane has that label. */
 export function fallbacks(counts: readonly LaneCount[]): ReadonlyMap<string, number> {
-  const byService = new Map<string, number>();
-  for (const { service, wanted, how, lane, count } of counts) {
-    if (lane === 'base' && (wanted !== 'base' || how === 'unknown'))
-      byService.set(service, (byService.get(service) ?? 0) + count);
-  }
-  return byService;
+  return sumByService(
+    counts.filter(({ wanted, how, lane }) => lane === 'base' && (wanted !== 'base' || how === 'unknown')),
+  );
 }
 
-/** The two families as Prometheus text, from Envoy's own. */
+function sumByService(counts: readonly LaneCount[]): ReadonlyMap<string, number> {
+  return sumBy(counts, ({ service }) => service);
+}
+
+function sumBy(counts: readonly LaneCount[], keyOf: (count: LaneCount) => string): ReadonlyMap<string, number> {
+  const sums = new Map<string, number>();
+  for (const each of counts) sums.set(keyOf(each), (sums.get(keyOf(each)) ?? 0) + each.count);
+  return sums;
+}
+
+/** The families as Prometheus text, from Envoy's own. */
 export function renderLaneStatistics(envoyText: string): string {
   const counts = readLaneCounts(envoyText);
-  const requests = counts.map(({ service, wanted, how, lane, flags, code, count }) => {
-    return `lanekeeper_requests_total{service="${service}",wanted="${wanted}",how="${how}",lane="${lane}",flags="${flags}",code="${code}"} ${count}`;
-  });
-  const fallen = [...fallbacks(counts)].map(
-    ([service, count]) => `lanekeeper_fallbacks_total{service="${service}"} ${count}`,
+  const requests = sumBy(
+    counts.filter(({ service }) => service !== inbound),
+    ({ count, failedOpen, ...labels }) => labelsOf(labels),
   );
   return [
     '# HELP lanekeeper_requests_total Requests to services, by the lane that was wanted and the one that answered.',
     '# TYPE lanekeeper_requests_total counter',
-    ...requests,
+    ...[...requests].map(([labels, count]) => `lanekeeper_requests_total{${labels}} ${count}`),
     '# HELP lanekeeper_fallbacks_total Labelled requests that base answered.',
     '# TYPE lanekeeper_fallbacks_total counter',
-    ...fallen,
+    ...rowsOf('lanekeeper_fallbacks_total', fallbacks(counts)),
+    '# HELP lanekeeper_unanswered_total Requests that asked the processor in vain, to a service or to this application (in).',
+    '# TYPE lanekeeper_unanswered_total counter',
+    ...rowsOf('lanekeeper_unanswered_total', unanswered(counts)),
     '',
   ].join('\n');
+}
+
+/** What routes to the application call it (envoy/routes/tables.ts). */
+const inbound = 'in';
+
+function rowsOf(name: string, byService: ReadonlyMap<string, number>): string[] {
+  return [...byService].map(([service, count]) => `${name}{service="${service}"} ${count}`);
+}
+
+function labelsOf(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(',');
 }

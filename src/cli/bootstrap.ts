@@ -3,13 +3,13 @@ import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { renderBootstrap } from '../envoy/bootstrap.ts';
 import type { Resource } from '../envoy/resource.ts';
-import { renderRoutes } from '../envoy/routes.ts';
+import { renderRoutes } from '../envoy/routes/tables.ts';
 import { renderStandalone } from '../envoy/standalone.ts';
 import { createAssembler } from '../mesh/assemble.ts';
 import type { Problem } from '../problem.ts';
 import { runPaths } from '../settings/run-paths.ts';
 import { parseSettings, type Settings } from '../settings/settings.ts';
-import { readFiles } from '../sources/files.ts';
+import { readFiles } from '../sources/read.ts';
 import { print, printProblems } from './output.ts';
 import { settingsHelp } from './settings-help.ts';
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as bootstrap from './bootstrap.ts';
 import * as check from './check.ts';
 import * as demo from './demo.ts';
+import * as explain from './explain.ts';
 import { print, printError } from './output.ts';
 import * as sidecar from './sidecar.ts';
 
@@ -13,19 +14,19 @@ export type Command = {
   readonly run: (args: readonly string[]) => Promise<number>;
 };
 
-const commands = new Map<string, Command>(Object.entries({ sidecar, check, bootstrap, demo }));
+const commands = new Map<string, Command>(Object.entries({ sidecar, check, explain, bootstrap, demo }));
 
 /** Runs a command line without the program's name; resolves to its exit code. */
 export async function run([name, ...args]: readonly string[]): Promise<number> {
   if (name === '--version' || name === 'version') return print(version());
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    const command = commands.get(args[0] ?? '');
-    print(command?.help ?? usage());
-    return name === undefined ? 64 : 0;
-  }
-  const command = commands.get(name);
-  if (command === undefined) return printError(`lanekeeper: unknown command ${JSON.stringify(name)}\n\n${usage()}`, 64);
-  return args.includes('--help') || args.includes('-h') ? print(command.help) : command.run(args);
+  if (name === undefined) return printError(usage(), 64);
+  const isHelp = name === 'help' || name === '--help' || name === '-h';
+  const [asked] = isHelp ? args : [name];
+  if (asked === undefined) return print(usage());
+  const command = commands.get(asked);
+  if (command === undefined)
+    return printError(`lanekeeper: unknown command ${JSON.stringify(asked)}\n\n${usage()}`, 64);
+  return isHelp || args.includes('--help') || args.includes('-h') ? print(command.help) : command.run(args);
 }
 
 function usage(): string {

@@ -2,6 +2,12 @@
 import { styleText } from 'node:util';
 import { formatProblem, type Problem } from '../problem.ts';
 
+// `lanekeeper bootstrap | head`: who has read enough is no failure.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
 export function print(text: string): 0 {
   process.stdout.write(`${text}\n`);
   return 0;

@@ -1,5 +1,4 @@
 // What was decided for one request, and why: the vocabulary that replies, metrics and logs share.
-import type { Loss } from '../rules/match.ts';
 import type { Label } from '../traffic/label.ts';
 
 /**
@@ -9,6 +8,7 @@ export const reasons = {
   carried: 'a trusted peer sent the label',
   rule: 'a rule matched',
   trace: 'the label was remembered for the trace',
+  'entered-at-lane': 'a request without a label entered a workload that has one',
   none: 'no label was carried, no rule matched, nothing was remembered',
   conflict: 'the trace was seen with two different labels, so none is propagated by it',
   invalid: 'what was sent as a label is none, and was removed',
@@ -21,8 +21,6 @@ export type Decision = {
   readonly reason: Reason;
   /** The rule that won, as `namespace/name`. */
   readonly rule?: string;
-  /** Why the rules before it, or all of them, lost. */
-  readonly lost?: readonly Loss[];
   /** True where header and baggage carried two different labels; the header won. */
   readonly disagreement?: boolean;
   /** Headers to write, as byte strings. */

@@ -2,7 +2,7 @@
 import { carriedLabel } from '../propagation/carriers.ts';
 import type { Memory } from '../propagation/memory.ts';
 import { newTraceparent, type TraceId, traceIds, traceparentId } from '../propagation/trace.ts';
-import type { TrafficRule } from '../rules/compile.ts';
+import type { RuleIndex } from '../rules/lookup.ts';
 import { match } from '../rules/match.ts';
 import type { Label } from '../traffic/label.ts';
 import type { Request } from '../traffic/request.ts';
@@ -12,8 +12,10 @@ import { carriersOf, unchanged, withoutLabel } from './headers.ts';
 export type InboundContext = {
   /** True where untrusted callers arrive: what they carry is no label, and is removed. */
   readonly edge: boolean;
-  /** The rules of this port, in order. */
-  readonly rules: readonly TrafficRule[];
+  /** The rules of this port. */
+  readonly rules: RuleIndex;
+  /** The workload's own label: a request without one takes it on entry. */
+  readonly own?: Label | undefined;
   /** Where labels are remembered by trace; absent where this workload does not correlate, or has no application. */
   readonly memory?: Memory | undefined;
   /** Trace id that Envoy itself will send on; it overwrites ours, so none is made (envoy-ext-proc.md 11). */
@@ -32,11 +34,12 @@ export function decideInbound(request: Request, context: InboundContext): Decisi
     return { ...labelled(request, carried.label, context), reason: 'carried', disagreement: carried.disagreement };
   }
   const ids = traceIds(request);
-  const { rule, lost } = match(context.rules, request, ids[0]);
-  if (rule) return { ...labelled(request, rule.label, context), reason: 'rule', rule: rule.name, lost };
-  if (context.rules.length > 0) context.memory?.rememberBase(withTrace(ids, context.envoyTrace));
+  const rule = match(context.rules, request, ids[0]);
+  if (rule) return { ...labelled(request, rule.label, context), reason: 'rule', rule: rule.name };
+  if (context.own !== undefined) return { ...labelled(request, context.own, context), reason: 'entered-at-lane' };
+  if (context.rules.rules.length > 0) context.memory?.rememberBase(withTrace(ids, context.envoyTrace));
   const found = carried.invalid || (context.edge && carried.label !== undefined);
-  return { label: undefined, reason: found ? 'invalid' : 'none', lost, ...(found ? withoutLabel(request) : unchanged) };
+  return { label: undefined, reason: found ? 'invalid' : 'none', ...(found ? withoutLabel(request) : unchanged) };
 }
 
 function labelled(request: Request, label: Label, { memory, envoyTrace, random }: InboundContext) {

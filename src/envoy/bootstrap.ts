@@ -1,13 +1,13 @@
 // The bootstrap: everything of Envoy's configuration that is not a route table.
 
 import type { Mesh } from '../mesh/mesh.ts';
-import type { Address, Workload } from '../mesh/workload.ts';
+import type { Address, Inbound, Workload } from '../mesh/workload.ts';
 import type { Direction } from '../traffic/agreement.ts';
 import { renderClusters } from './clusters.ts';
 import { connectionManager } from './connection.ts';
 import { edgeMutations, meshMutations, outboundMutations } from './headers.ts';
 import { type Resource, type RunPaths, rememberingKey } from './resource.ts';
-import { inboundTable, isEdge } from './routes.ts';
+import { inboundTable, isEdge, untrustedTable } from './routes/tables.ts';
 
 export type BootstrapInput = {
   readonly workload: Workload;
@@ -15,6 +15,16 @@ export type BootstrapInput = {
   readonly paths: RunPaths;
   /** Whether labels are remembered at this moment: Envoy forgets its runtime values when it restarts. */
   readonly remembering: boolean;
+};
+
+/** What of Envoy's behaviour the rest of the configuration counts on. */
+export const runtime = {
+  // Read when the filter is built: without it Envoy resets every stream to the processor (envoy-ext-proc.md 1).
+  'envoy.reloadable_features.ext_proc_graceful_grpc_close': true,
+  // A repeated header is all its lines joined, for rules and so for the gate. Envoy 1.40 would match each line alone.
+  'envoy.reloadable_features.match_headers_individually': false,
+  // Else a pattern of more than a hundred steps (a value of ninety letters) makes Envoy refuse the whole table.
+  're2.max_program_size.error_level': 1_000_000,
 };
 
 export function renderBootstrap({ workload, mesh, paths, remembering }: BootstrapInput): Resource {
@@ -29,11 +39,7 @@ export function renderBootstrap({ workload, mesh, paths, remembering }: Bootstra
       layers: [
         {
           name: 'static',
-          static_layer: {
-            // Read when the filter is built: without it Envoy resets every stream to the processor (envoy-ext-proc.md 1).
-            'envoy.reloadable_features.ext_proc_graceful_grpc_close': true,
-            [rememberingKey]: remembering ? 100 : 0,
-          },
+          static_layer: { ...runtime, [rememberingKey]: remembering ? 100 : 0 },
         },
         { name: 'admin', admin_layer: {} }, // last, so that what is set live wins
       ],
@@ -54,34 +60,45 @@ export function renderBootstrap({ workload, mesh, paths, remembering }: Bootstra
 
 function renderListeners(workload: Workload, mesh: Mesh, paths: RunPaths): Resource[] {
   const edge = edgeMutations(workload.edgeTrace);
-  const gateway = workload.gateway && [
-    listener(
-      'gateway',
-      [workload.gateway],
-      connectionManager({ direction: 'gateway', table: 'gateway', mutations: edge, paths }),
-    ),
+  const { gateway, inbound, outbound, trustedPeers } = workload;
+  return [
+    ...(gateway ? [listener('gateway', [gateway], [chain('gateway', 'gateway', edge)], 'INBOUND')] : []),
+    ...inbound.map((port) => listener(inboundTable(port), [port.listen], inboundChains(port), 'INBOUND')),
+    ...(outbound.length > 0
+      ? [
+          listener(
+            'outbound',
+            outbound.map(({ listen }) => listen),
+            [chain('outbound', 'outbound', outboundMutations)],
+            'OUTBOUND',
+          ),
+        ]
+      : []),
   ];
-  const inbound = workload.inbound.map((port) => {
-    const direction: Direction = isEdge(port, workload, mesh) ? 'edge' : 'inbound';
-    const mutations = direction === 'edge' ? edge : meshMutations;
-    return listener(
-      inboundTable(port),
-      [port.listen],
-      connectionManager({ direction, table: inboundTable(port), mutations, paths }),
-      'INBOUND',
-    );
-  });
-  const addresses = workload.outbound.map(({ listen }) => listen);
-  const manager = connectionManager({ direction: 'outbound', table: 'outbound', mutations: outboundMutations, paths });
-  const outbound = addresses.length > 0 ? [listener('outbound', addresses, manager, 'OUTBOUND')] : [];
-  return [...(gateway ?? []), ...inbound, ...outbound];
+
+  /** Callers that are no trusted peers are met as at an edge, on the same port. */
+  function inboundChains(port: Inbound): Resource[] {
+    const name = inboundTable(port);
+    if (isEdge(port, workload, mesh)) return [chain('edge', name, edge)];
+    const trusted = chain('inbound', name, meshMutations);
+    if (trustedPeers === undefined) return [trusted];
+    const ranges = trustedPeers.map(({ address, prefix }) => ({ address_prefix: address, prefix_len: prefix }));
+    return [
+      { ...trusted, name: 'trusted', filter_chain_match: { source_prefix_ranges: ranges } },
+      { ...chain('edge', untrustedTable(port), edge), name: 'untrusted' },
+    ];
+  }
+
+  function chain(direction: Direction, table: string, mutations: readonly Resource[]): Resource {
+    return { filters: [connectionManager({ direction, table, mutations, paths })] };
+  }
 }
 
 function listener(
   name: string,
   addresses: readonly Address[],
-  manager: Resource,
-  direction?: Resource[string],
+  chains: readonly Resource[],
+  direction?: string,
 ): Resource {
   const [first, ...others] = addresses.map(({ address, port }) => ({
     address: { socket_address: { address, port_value: port } },
@@ -92,6 +109,6 @@ function listener(
     ...(others.length > 0 && { additional_addresses: others }),
     ...(direction !== undefined && { traffic_direction: direction }),
     enable_reuse_port: false, // else a second Envoy on a taken port starts and takes half of the connections, silently
-    filter_chains: [{ filters: [manager] }],
+    filter_chains: chains,
   };
 }

@@ -112,6 +112,13 @@ const localReply = {
 /** The lane of the instance that really answered; the route's name says which one was wanted. */
 const answeringLane = `%UPSTREAM_METADATA(${metadataNamespace}:lane)%`;
 
+/**
+ * 1 where the processor was asked in vain, 0 where it answered, nothing where it was not asked. Where Envoy itself answers at
+ * once (a refusal) the log is written before the 1 is: then the gRPC status of the call, which is not 0, tells it.
+ */
+const failedOpen = `%FILTER_STATE(${processorFilter}:FIELD:failed_open)%`;
+const callStatus = `%FILTER_STATE(${processorFilter}:FIELD:request_header_call_status)%`;
+
 function requestLog(table: string, path: string): Resource {
   // Standard output by its own logger: it may be a socket, which cannot be opened by its path.
   const [name, type, where] =
@@ -143,6 +150,7 @@ function requestLog(table: string, path: string): Resource {
           ms: '%DURATION%',
           decision: `%DYNAMIC_METADATA(${metadataNamespace})%`,
           processor: `%FILTER_STATE(${processorFilter}:PLAIN)%`,
+          failed_open: failedOpen,
         },
       },
     },
@@ -162,6 +170,8 @@ const laneStatistics = {
           tags: [
             { name: 'route', value_format: '%ROUTE_NAME%' },
             { name: 'lane', value_format: answeringLane },
+            { name: 'failed_open', value_format: failedOpen },
+            { name: 'call_status', value_format: callStatus },
             { name: 'flags', value_format: '%RESPONSE_FLAGS%' },
             { name: 'code', value_format: '%RESPONSE_CODE%' },
           ],

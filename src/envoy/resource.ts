@@ -1,4 +1,5 @@
 // Plain JSON that stands in Envoy's configuration, and the names that its parts agree on.
+import type { Lane } from '../mesh/lanes.ts';
 import type { Service } from '../mesh/mesh.ts';
 import type { Label } from '../traffic/label.ts';
 
@@ -43,6 +44,18 @@ export function laneCluster(service: string, label: Label | undefined): string {
 /** `b|gray+`: the lane, else base. */
 export function fallbackCluster(service: string, label: Label): string {
   return `${service}|${label}+`;
+}
+
+/**
+ * The cluster of a lane and what it tries: `b|gray` alone where fallback is refused, else `b|gray+`. Member i serves attempt
+ * i, and one that is empty is skipped, so base stands last and twice; a lane without parents is tried twice as well.
+ */
+export function laneTarget(service: string, lane: Lane): { cluster: string; members: readonly string[] } {
+  const chain = lane.chain.length === 2 ? [lane.label, ...lane.chain] : lane.chain;
+  if (chain.length === 1)
+    return { cluster: laneCluster(service, lane.label), members: [laneCluster(service, lane.label)] };
+  const members = [...chain, undefined].map((label) => laneCluster(service, label));
+  return { cluster: fallbackCluster(service, lane.label), members };
 }
 
 /** Where this Envoy and its lanekeeper meet: paths of sockets and files. */

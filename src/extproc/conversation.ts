@@ -40,9 +40,10 @@ export function converse(
 
   function decideAndReply(headers: HttpHeaders): Promise<void> | undefined {
     try {
+      const direction = directionOf();
       const { decision, before } = options.decide({
-        request: toRequest(headers),
-        direction: directionOf(),
+        request: toRequest(headers, direction),
+        direction,
         envoyTrace: envoyTrace(),
       });
       const answer = toResponse(decision);

@@ -1,6 +1,7 @@
 // The gRPC server on a Unix socket: the external processor and its health.
 import { chmodSync, chownSync, rmSync } from 'node:fs';
 import http2 from 'node:http2';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Server,
   ServerCredentials,
@@ -16,6 +17,8 @@ export type ProcessorServer = {
   setServing(serving: boolean): void;
   /** Waits for open conversations, at most `timeoutMs`, then removes the socket. */
   close(timeoutMs: number): Promise<void>;
+  /** The same for a server that another has replaced: its health stays good, or Envoy would leave the other one too. */
+  retire(timeoutMs: number): Promise<void>;
 };
 
 export type ServerOptions = ConversationOptions & {
@@ -32,13 +35,27 @@ export async function openServer({ socket, socketGroup, ...conversation }: Serve
     Process: (call: Parameters<typeof converse>[0]) => converse(call, conversation),
   });
   server.addService(health, { Check: status.check, Watch: status.watch });
-  await bind(server, socket);
-  if (socketGroup !== undefined) chownSync(socket, -1, socketGroup);
-  chmodSync(socket, socketGroup === undefined ? 0o600 : 0o660);
-  return {
-    setServing: status.set,
-    close: (timeoutMs) => close(server, status, timeoutMs).finally(() => rmSync(socket, { force: true })),
-  };
+  const sessions = await bind(server, socket);
+  try {
+    if (socketGroup !== undefined) chownSync(socket, -1, socketGroup);
+    chmodSync(socket, socketGroup === undefined ? 0o600 : 0o660);
+  } catch (error) {
+    await close(0);
+    throw new Error(`${socket} cannot be given to group ${socketGroup}: ${String(error)}`);
+  }
+  return { setServing: status.set, close, retire };
+
+  function close(timeoutMs: number): Promise<void> {
+    status.set(false);
+    return retire(timeoutMs);
+  }
+
+  function retire(timeoutMs: number): Promise<void> {
+    status.close(); // a watcher's stream would keep the server open
+    return leave(sessions, timeoutMs)
+      .then(() => shutDown(server, timeoutMs))
+      .finally(() => rmSync(socket, { force: true }));
+  }
 }
 
 /**
@@ -46,15 +63,19 @@ export async function openServer({ socket, socketGroup, ...conversation }: Serve
  * connection is dropped every thousand streams, and with it labels in flight (envoy-ext-proc.md 1). grpc-js has no option
  * for the budget, so it is raised where grpc-js makes its HTTP/2 server, and only then.
  */
-function bind(server: Server, socket: string): Promise<void> {
+function bind(server: Server, socket: string): Promise<ReadonlySet<http2.Http2Session>> {
+  const sessions = new Set<http2.Http2Session>();
   const createServer = http2.createServer;
   const generous = { streamResetBurst: 1e9, streamResetRate: 1e9 };
   http2.createServer = ((options: http2.ServerOptions, listener?: never) =>
-    createServer.call(http2, { ...options, ...generous }, listener)) as typeof createServer;
+    createServer.call(http2, { ...options, ...generous }, listener).on('session', (session) => {
+      sessions.add(session);
+      session.once('close', () => sessions.delete(session));
+    })) as typeof createServer;
   const mask = process.umask(0o177); // no moment in which the socket is open to others
-  return new Promise<void>((resolve, reject) => {
+  return new Promise<typeof sessions>((resolve, reject) => {
     server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) =>
-      error ? reject(error) : resolve(),
+      error ? reject(error) : resolve(sessions),
     );
   }).finally(() => {
     process.umask(mask);
@@ -62,9 +83,24 @@ function bind(server: Server, socket: string): Promise<void> {
   });
 }
 
-function close(server: Server, status: ReturnType<typeof createHealth>, timeoutMs: number): Promise<void> {
-  status.set(false);
-  status.close(); // a watcher's stream would keep the server open
+/**
+ * Asks peers to leave, and waits until they have. Node's own end of a session says at once which stream was its last, and
+ * refuses those that are on their way: 23 of 8270 labels were lost so, in ten ends under load. RFC 9113, 6.8 has the way: a
+ * GOAWAY with the highest number first, so that a peer opens no more here, and whatever it has opened is answered.
+ */
+async function leave(sessions: ReadonlySet<http2.Http2Session>, timeoutMs: number): Promise<void> {
+  const highest = 2 ** 31 - 1;
+  const gone = [...sessions].map((session) => {
+    if (!session.closed && !session.destroyed) session.goaway(http2.constants.NGHTTP2_NO_ERROR, highest);
+    return new Promise((resolve) => session.once('close', resolve));
+  });
+  await Promise.race([Promise.all(gone), sleep(Math.min(timeoutMs, leaveWithinMs), undefined, { ref: false })]);
+}
+
+// Envoy goes when its last stream is answered; a client that stays is ended.
+const leaveWithinMs = 500;
+
+function shutDown(server: Server, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.forceShutdown(), timeoutMs);
     server.tryShutdown(() => {

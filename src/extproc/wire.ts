@@ -1,12 +1,15 @@
 // Envoy's messages on one side, requests and decisions on the other. Nothing else knows the messages.
 import type { Decision } from '../decision/decision.ts';
-import { metadataNamespace } from '../traffic/agreement.ts';
-import type { Request } from '../traffic/request.ts';
+import { type Direction, metadataNamespace } from '../traffic/agreement.ts';
+import { lastForwarded, type Request } from '../traffic/request.ts';
 import { isSafeHeader } from './failure.ts';
 import type { HttpHeaders, ProcessingResponse } from './protocol.ts';
 
-/** The headers of a message as a request. Ill-formed entries are passed over. HOT */
-export function toRequest(message: HttpHeaders): Request {
+/**
+ * The headers of a message as a request. Ill-formed entries are passed over. At an edge Envoy has added its peer to
+ * X-Forwarded-For before it asks; elsewhere the header is whatever somebody sent, and says nothing. HOT
+ */
+export function toRequest(message: HttpHeaders, direction: Direction): Request {
   const headers = new Map<string, string>();
   for (const { key, value, rawValue } of message.headers?.headers ?? []) {
     if (key === undefined) continue;
@@ -19,12 +22,15 @@ export function toRequest(message: HttpHeaders): Request {
     method: headers.get(':method') ?? '',
     path: headers.get(':path') ?? '',
     header: (name) => headers.get(name),
+    sourceAddress:
+      direction === 'gateway' || direction === 'edge' ? lastForwarded(headers.get('x-forwarded-for')) : undefined,
   };
 }
 
 /**
- * The one reply to request headers. Envoy matches routes again only where `clear_route_cache` comes with a header
- * mutation, an empty one too; a decision without a label leaves the route alone. HOT
+ * The one reply to request headers. Envoy matches routes again, always: `clear_route_cache` counts only where a header
+ * mutation comes with it, an empty one too. A decision without a label needs it as well, where the route that asked is a
+ * refusal (envoy/routes/service.ts). HOT
  */
 export function toResponse({ label, reason, set, remove }: Decision): ProcessingResponse {
   const setHeaders = set
@@ -33,7 +39,7 @@ export function toResponse({ label, reason, set, remove }: Decision): Processing
   const response = {
     status: 'CONTINUE',
     headerMutation: { setHeaders, removeHeaders: remove.filter((name) => isSafeHeader([name, ''])) },
-    ...(label !== undefined && { clearRouteCache: true }),
+    clearRouteCache: true,
   } as const;
   const fields = { ...(label !== undefined && { label: { stringValue: label } }), reason: { stringValue: reason } };
   return {

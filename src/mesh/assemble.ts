@@ -16,35 +16,41 @@ export type Assembly = { readonly mesh: Mesh; readonly problems: readonly Proble
 export function createAssembler(): (files: readonly SourceFile[]) => Assembly {
   let good = new Map<string, Document>();
   return (files) => {
+    const read = files.map(({ file, text }) => ({ file, ...parse(text, file) }));
+    const present = new Set(read.flatMap(({ documents }) => documents.map(keyOf)));
     const problems: Problem[] = [];
-    const next = new Map<string, Document>();
-    const used: Document[] = [];
-    for (const { file, text } of files) {
-      const parsed = parse(text, file);
-      problems.push(...parsed.problems);
-      const documents = parsed.problems.some(isError) ? withMissing(parsed.documents, file) : parsed.documents;
-      for (const document of documents) {
-        const found = problemsOf(document);
-        problems.push(...found.filter(isError));
-        const usable = found.some(isError) ? good.get(keyOf(document)) : document;
-        if (usable === undefined) continue;
-        used.push(usable);
-        next.set(keyOf(usable), usable);
+    const candidates: { document: Document; isRight: boolean }[] = [];
+    for (const { file, documents, problems: unreadable } of read) {
+      const missing = unreadable.some(isError) ? missingFrom(file, present) : [];
+      problems.push(...unreadable);
+      for (const document of [...documents, ...missing]) {
+        const mistakes = problemsOf(document).filter(isError);
+        problems.push(...mistakes);
+        candidates.push({ document, isRight: mistakes.length === 0 });
       }
     }
-    good = next;
+    const used = withLastGood(candidates);
+    good = new Map([...used].reverse().map((document) => [keyOf(document), document])); // of twins the first is in force
     const { rules, problems: ruleProblems } = compile(used.filter(isRule));
     const { services, problems: serviceProblems } = toServices(used.filter(isService), rules);
     const strange = used.filter((document) => !isRule(document) && !isService(document)).map(notOurs);
     return { mesh: { rules, services }, problems: [...problems, ...ruleProblems, ...serviceProblems, ...strange] };
   };
 
-  function withMissing(documents: readonly Document[], file: string): readonly Document[] {
-    const present = new Set(documents.map(keyOf));
-    return [
-      ...documents,
-      ...[...good.values()].filter((document) => document.file === file && !present.has(keyOf(document))),
-    ];
+  /** What a file held before it could no longer be read, but for what stands elsewhere by now. */
+  function missingFrom(file: string, present: ReadonlySet<string>): readonly Document[] {
+    return [...good.values()].filter((document) => document.file === file && !present.has(keyOf(document)));
+  }
+
+  function withLastGood(candidates: readonly { document: Document; isRight: boolean }[]): readonly Document[] {
+    const inUse = new Set(candidates.filter(({ isRight }) => isRight).map(({ document }) => keyOf(document)));
+    return candidates.flatMap(({ document, isRight }) => {
+      if (isRight) return [document];
+      const key = keyOf(document);
+      const last = inUse.has(key) ? undefined : good.get(key);
+      inUse.add(key);
+      return last === undefined ? [] : [last];
+    });
   }
 }
 
@@ -55,8 +61,11 @@ function problemsOf(document: Document): readonly Problem[] {
 
 const isError = (problem: Problem): boolean => problem.severity === 'error';
 
-const keyOf = ({ apiVersion, kind, namespace, name }: Document): string =>
-  [apiVersion.split('/')[0], kind, namespace, name].join('/');
+/** By what reads it, not by its apiVersion: a misspelt one must not lose the last good form. */
+function keyOf(document: Document): string {
+  const reader = isRule(document) ? 'rule' : isService(document) ? 'service' : document.apiVersion;
+  return [reader, document.kind, document.namespace, document.name].join(' ');
+}
 
 function notOurs(document: Document): Problem {
   return {

@@ -24,6 +24,9 @@ const servicePort = z.strictObject({
   edge: z.boolean().optional(),
 });
 
+// Without "." and "|": both part the names of clusters.
+const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
 const path = z
   .string()
   .regex(/^\/[^?#\s]*$/, 'expected a path that begins with "/" and has no "?", "#" or space, such as /orders');
@@ -32,10 +35,8 @@ export const serviceDocument = z.strictObject({
   apiVersion: z.literal('lanekeeper.io/v1alpha1'),
   kind: z.literal('Service'),
   metadata: z.strictObject({
-    name: z
-      .string()
-      .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'expected the name of a Kubernetes service, such as "orders"'),
-    namespace: z.string().optional(),
+    name: z.string().regex(dnsLabel, 'expected the name of a Kubernetes service, such as "orders"'),
+    namespace: z.string().regex(dnsLabel, 'expected the name of a Kubernetes namespace, such as "shop"').optional(),
     labels: labels.optional(),
     annotations: labels.optional(),
   }),
@@ -44,6 +45,8 @@ export const serviceDocument = z.strictObject({
     instances: z.array(instance).optional(),
     /** True: a label that has no lane here is refused (503) instead of falling back to base. */
     strict: z.boolean().optional(),
+    /** True: a label `a.b` that has no lane here takes the lane `a`. Off unless asked for: `v1.2` would fall into `v1`. */
+    hierarchicalLabels: z.boolean().optional(),
     /** What a gateway routes here: a path and all below it. The longest wins. */
     paths: z.array(path).optional(),
   }),

@@ -1,13 +1,16 @@
 // The mesh: every service with its lanes, plus the rules; one immutable snapshot that is swapped whole.
 
+import { nearest } from '../documents/nearest.ts';
 import type { Document } from '../documents/parse.ts';
-import { problemAt } from '../documents/place.ts';
+import { byPlace, problemAt } from '../documents/place.ts';
 import { validate } from '../documents/validate.ts';
 import type { Problem } from '../problem.ts';
 import type { RuleSet } from '../rules/compile.ts';
 import { workloadLabels } from '../rules/compile.ts';
 import { type Label, parseLabel } from '../traffic/label.ts';
 import { type ServiceDocument, serviceDocument, serviceGroup } from './document.ts';
+import { serviceMistakes } from './mistakes.ts';
+import { workloadLabelKey } from './workload.ts';
 
 export type Instance = {
   readonly address: string;
@@ -28,6 +31,9 @@ export type Service = {
   readonly ports: readonly [Port, ...Port[]];
   readonly instances: readonly Instance[];
   readonly strict: boolean;
+  /** True: a label `a.b` that has no lane takes the lane `a`. */
+  readonly hierarchical: boolean;
+  /** Without a slash at the end, but for `/` itself. */
   readonly paths: readonly string[];
 };
 
@@ -37,12 +43,10 @@ export type Mesh = {
   readonly rules: RuleSet;
 };
 
-/** Key of the short form of an instance's label (opensergo.md, WorkloadLabelRule); several labels are parted by commas. */
-export const workloadLabelKey = 'traffic.opensergo.io/label';
-
-/** True for the documents that `toServices` reads. */
+/** True for the documents that `toServices` reads: those of our group, and those that were probably meant to be. */
 export function isService(document: Document): boolean {
-  return document.apiVersion.startsWith(`${serviceGroup}/`);
+  const [group = ''] = document.apiVersion.split('/');
+  return nearest(group, [serviceGroup]) !== undefined;
 }
 
 /** Reads the service documents; every mistake of every document is reported, and the right ones are returned. */
@@ -51,22 +55,20 @@ export function toServices(
   rules: RuleSet,
 ): { services: ReadonlyMap<string, Service>; problems: Problem[] } {
   const problems: Problem[] = [];
-  const services = new Map<string, Service>();
+  const right = new Map<string, { service: Service; document: Document }>();
   for (const document of documents) {
     const key = `${document.namespace}/${document.name}`;
     const valid = validate(document, serviceDocument);
-    if (!valid.ok) problems.push(...valid.problems);
-    else if (services.has(key))
-      problems.push(
-        problemAt(document, ['metadata', 'name'], `service "${key}" is there twice; give one of them another name`),
-      );
-    else {
-      const mistakes = mistakesOf(document, valid.value);
-      problems.push(...mistakes);
-      if (mistakes.length === 0) services.set(key, toService(document, valid.value, rules));
-    }
+    const found = [...(valid.ok ? [] : valid.problems), ...twinProblems(document, right.get(key)?.document)];
+    const reported = new Set(found.map(({ path }) => path));
+    found.push(...serviceMistakes(document).filter(({ path }) => !reported.has(path)));
+    if (document.kind === 'Service') problems.push(...found.sort(byPlace));
+    else problems.push(...found.filter(({ path }) => path === 'apiVersion' || path === 'kind'));
+    if (valid.ok && found.length === 0) right.set(key, { service: toService(document, valid.value, rules), document });
   }
-  return { services: new Map([...services].sort(([a], [b]) => (a < b ? -1 : 1))), problems };
+  const sorted = [...right].sort(([a], [b]) => (a < b ? -1 : 1));
+  problems.push(...pathProblems(sorted.map(([, entry]) => entry)));
+  return { services: new Map(sorted.map(([key, { service }]) => [key, service])), problems };
 }
 
 /** The labels of a workload: its own label, by the short form or by a WorkloadLabelRule. Values outside the grammar do not count. */
@@ -125,37 +127,29 @@ function toService(document: Document, { metadata, spec }: ServiceDocument, rule
     ports: [first, ...others],
     instances,
     strict: spec.strict ?? false,
-    paths: spec.paths ?? [],
+    hierarchical: spec.hierarchicalLabels ?? false,
+    paths: (spec.paths ?? []).map((path) => path.replace(/\/+$/, '') || '/'),
   };
 }
 
-function mistakesOf(document: Document, { spec }: ServiceDocument): Problem[] {
-  const ports = spec.ports.map((port) => port.port);
-  const problems: Problem[] = [];
-  for (const [index, port] of ports.entries()) {
-    if (ports.indexOf(port) !== index)
-      problems.push(problemAt(document, ['spec', 'ports', index, 'port'], `port ${port} is there twice`));
-  }
-  for (const [index, instance] of (spec.instances ?? []).entries()) {
-    const label = instance.labels?.[workloadLabelKey];
-    if (instance.servicePort !== undefined && !ports.includes(instance.servicePort))
-      problems.push(
-        problemAt(
-          document,
-          ['spec', 'instances', index, 'servicePort'],
-          `found ${instance.servicePort}, expected a port of this service: ${ports.join(', ')}`,
-        ),
-      );
-    for (const text of label === undefined ? [] : label.split(',')) {
-      if (parseLabel(text.trim()) === undefined)
-        problems.push(
-          problemAt(
-            document,
-            ['spec', 'instances', index, 'labels', workloadLabelKey],
-            `found ${JSON.stringify(text.trim())}, which is no label; expected for example "gray"`,
-          ),
-        );
-    }
-  }
-  return problems;
+function twinProblems(document: Document, first: Document | undefined): Problem[] {
+  if (first === undefined) return [];
+  const { file, line, column } = first.place(['metadata', 'name']);
+  const message = `found Service ${document.namespace}/${document.name} again, expected it once; the first is at ${file}:${line}:${column}, rename one of them`;
+  return [problemAt(document, ['metadata', 'name'], message)];
+}
+
+/** A gateway takes the first, by the order of the map. */
+function pathProblems(entries: readonly { readonly service: Service; readonly document: Document }[]): Problem[] {
+  const owners = new Map<string, string>();
+  return entries.flatMap(({ service, document }) =>
+    service.paths.flatMap((path, index): Problem[] => {
+      const name = `${service.namespace}/${service.name}`;
+      const owner = owners.get(path) ?? name;
+      owners.set(path, owner);
+      if (owner === name) return [];
+      const message = `found ${path}, which a gateway routes to ${owner} already; give one of them another path`;
+      return [{ ...problemAt(document, ['spec', 'paths', index], message), severity: 'warning' }];
+    }),
+  );
 }

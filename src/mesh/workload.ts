@@ -1,12 +1,18 @@
 // What this pod is: the identity that rules select, and the addresses between which its Envoy stands.
 
+/** Key of the short form of a workload's own label (opensergo.md, WorkloadLabelRule); several labels are parted by commas. */
+export const workloadLabelKey = 'traffic.opensergo.io/label';
+
 export type Address = { readonly address: string; readonly port: number };
+
+/** CIDR: `10.0.0.0/8`. */
+export type Range = { readonly address: string; readonly prefix: number };
 
 export type Inbound = {
   /** Where callers reach this pod. */
   readonly listen: Address;
   readonly application: Address;
-  /** True where untrusted callers arrive. The document of the service may say so as well, for the application's port. */
+  /** True where untrusted callers arrive. The document of the service may say so as well. */
   readonly edge: boolean;
 };
 
@@ -30,6 +36,8 @@ export type Workload = {
   readonly propagation: 'header' | 'trace';
   /** `keep` lets strangers choose the trace identity at edges, and so meet a remembered label: an explicit risk. */
   readonly edgeTrace: 'strip' | 'keep';
+  /** Who may send labels to inbound ports that are no edges; everybody where absent. */
+  readonly trustedPeers?: readonly Range[];
   /** Listener of a gateway: an edge without an application, which routes by the paths that services state. */
   readonly gateway?: Address;
   readonly inbound: readonly Inbound[];

@@ -1,7 +1,7 @@
 // Our member of the `baggage` header: reading the label from it, and writing it without touching anybody else's members.
 
 import { baggageMember, type Label, parseLabel } from '../traffic/label.ts';
-import { percentDecode } from '../traffic/request.ts';
+import { percentDecode, trimSpace } from '../traffic/request.ts';
 
 /** What a baggage says about the label. `invalid`: our member is there, but it is no label. */
 export type BaggageLabel =
@@ -75,17 +75,4 @@ function ownValue(member: string): string | undefined {
   if (!rest.startsWith('=')) return undefined;
   const properties = rest.indexOf(';');
   return trimSpace(rest.slice(1, properties < 0 ? undefined : properties));
-}
-
-/** Without the spaces and tabs (OWS) at both ends. `trim` takes more; a regular expression takes quadratic time. */
-function trimSpace(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
-  return text.slice(start, end);
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

@@ -2,16 +2,8 @@
 
 import { type Label, parseLabel } from '../traffic/label.ts';
 import { createOrder, type Order } from './order.ts';
+import { agrees, conflict, join, none, type Recollection } from './recollection.ts';
 import type { TraceId } from './trace.ts';
-
-/**
- * What is known of a trace. `conflict`: different labels, or a label and base where base counts, so that none is
- * propagated by it.
- */
-export type Recollection =
-  | { readonly outcome: 'label'; readonly label: Label }
-  | { readonly outcome: 'none' }
-  | { readonly outcome: 'conflict' };
 
 /**
  * Counted since the start. `remembered`, `hits`, `misses` and `conflicts` (of every verb) are calls, each counted once,
@@ -36,6 +28,10 @@ export type Memory = {
   rememberBase(ids: readonly TraceId[]): 'remembered' | 'conflict';
   /** What is known under these identities, and renews the time to live of what it finds; of base, `none`. HOT */
   recall(ids: readonly TraceId[]): Recollection;
+  /** What would answer a recall, for the next process: identity and label, no label for a conflict. */
+  dump(): readonly Remembered[];
+  /** Takes a dump in, as if it were said now; what is none is passed over. */
+  load(dump: readonly unknown[]): void;
   /** Drops all that has expired. */
   sweep(): void;
   /**
@@ -47,6 +43,8 @@ export type Memory = {
   readonly bytes: number;
   readonly stats: MemoryStats;
 };
+
+export type Remembered = readonly [id: string, label: string | null];
 
 export type MemoryOptions = {
   readonly maxEntries: number;
@@ -80,9 +78,6 @@ const entryOverheadBytes = 280;
  * Envoy's own trace), and so few that no request waits for what a busy hour left.
  */
 const dropsPerCall = 16;
-
-const none: Recollection = { outcome: 'none' };
-const conflict: Recollection = { outcome: 'conflict' };
 
 /**
  * A memory that holds at most `maxEntries` and `maxBytes`. Base goes first, however many base requests there are; then
@@ -140,6 +135,20 @@ export function createMemory({ maxEntries, maxBytes, ttlMs, now }: MemoryOptions
     else if (answer.outcome === 'none') stats.misses += 1;
     else stats.conflicts += 1;
     return answer;
+  }
+
+  function load(dump: readonly unknown[]): void {
+    for (const each of dump) {
+      if (!Array.isArray(each) || typeof each[0] !== 'string') continue;
+      const id = each[0] as TraceId; // made by a process like this one
+      const label = typeof each[1] === 'string' ? parseLabel(each[1]) : undefined;
+      keep([id], label);
+      const entry = entries.get(id);
+      if (label !== undefined || entry === undefined) continue;
+      unlink(entry);
+      entry.answer = conflict;
+      link(entry);
+    }
   }
 
   /** The live entry of an identity, renewed. */
@@ -205,6 +214,11 @@ export function createMemory({ maxEntries, maxBytes, ttlMs, now }: MemoryOptions
     remember,
     rememberBase: (ids) => keep(ids, undefined),
     recall,
+    dump: () =>
+      [...entries.values()]
+        .filter(({ answer }) => answer !== none)
+        .map(({ id, answer }) => [id, answer.outcome === 'label' ? answer.label : null]),
+    load,
     sweep: () => dropExpired(now(), Number.POSITIVE_INFINITY),
     get size() {
       return entries.size - baseEntries;
@@ -218,15 +232,6 @@ export function createMemory({ maxEntries, maxBytes, ttlMs, now }: MemoryOptions
 
 function expiredOf({ oldest }: Order<Entry>, nowMs: number): Entry | undefined {
   return oldest !== undefined && oldest.expiresAtMs <= nowMs ? oldest : undefined;
-}
-
-function agrees(answer: Recollection, label: Label | undefined): boolean {
-  return answer.outcome === 'label' ? answer.label === label : answer.outcome === 'none' && label === undefined;
-}
-
-function join(one: Recollection, other: Recollection): Recollection {
-  if (one === other) return one;
-  return one.outcome === 'label' && other.outcome === 'label' && one.label === other.label ? one : conflict;
 }
 
 function bytesOf(entry: Entry): number {

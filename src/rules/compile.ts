@@ -3,28 +3,15 @@
 import type { Document, Place } from '../documents/parse.ts';
 import { byPlace, problemAt } from '../documents/place.ts';
 import { validate } from '../documents/validate.ts';
-import { valueAt } from '../documents/value.ts';
 import type { Problem, Result } from '../problem.ts';
 import type { Label } from '../traffic/label.ts';
-import { trafficLabelRule, workloadLabelRule } from './document.ts';
+import type { Condition, Key } from './condition.ts';
+import { trafficLabelRule, trafficLane, workloadLabelRule } from './document.ts';
 import { isRule, kindProblems } from './kinds.ts';
-import type { Loss } from './match.ts';
-import { valueProblems } from './mistakes.ts';
-import { trafficRule, workloadRule } from './rule.ts';
+import { valueProblems, warnings } from './mistakes.ts';
+import { laneRules, trafficRule, workloadRule } from './rule.ts';
 
 export { isRule };
-
-export type Key = {
-  readonly type: 'header' | 'path' | 'query' | 'cookie';
-  /** Byte string; of a header in lower case, of a path empty. */
-  readonly key: string;
-};
-
-export type Condition = Key & {
-  /** Byte string. */
-  readonly value: string;
-  readonly loss: Loss;
-};
 
 type Pairs = readonly (readonly [string, string])[];
 
@@ -35,14 +22,16 @@ export type TrafficRule = {
   /** Empty: every edge of the namespace. */
   readonly selector: Pairs;
   readonly label: Label;
-  /** All must hold; none: matches nothing. */
-  readonly conditions: readonly Condition[];
+  /** `refuse`: a request with this label never reaches base. */
+  readonly onFailure: 'base' | 'refuse';
+  /** Lists of which one must hold, with all its conditions: none matches nothing, an empty one everything. */
+  readonly alternatives: readonly (readonly Condition[])[];
   /** Hundredths of a percent, 0 to 10000; all where undefined. */
   readonly share: number | undefined;
   readonly stickyBy: Key | undefined;
   readonly priority: number;
-  readonly losses: { readonly empty: Loss; readonly notChosen: Loss; readonly nothingToStickBy: Loss };
   readonly place: Place;
+  readonly places: { readonly selector: Place; readonly percentage: Place };
 };
 
 export type WorkloadRule = {
@@ -70,11 +59,16 @@ export function compile(documents: readonly Document[]): { rules: RuleSet; probl
   const seen = new Map<string, Document>();
   for (const document of documents.filter(isRule)) {
     const found = [...kindProblems(document), ...twinProblems(document, seen)];
+    const created = createdAt(document);
     if (document.kind === 'TrafficLabelRule') {
       const result = validate(document, trafficLabelRule);
-      found.push(...problemsOf(result), ...valueProblems(document), ...emptyProblems(document));
+      found.push(...problemsOf(result), ...valueProblems(document), ...warnings(document));
+      if (result.ok && !found.some(isError)) traffic.push({ rule: trafficRule(document, result.value), created });
+    } else if (document.kind === 'TrafficLane') {
+      const result = validate(document, trafficLane);
+      found.push(...problemsOf(result), ...valueProblems(document), ...warnings(document));
       if (result.ok && !found.some(isError))
-        traffic.push({ rule: trafficRule(document, result.value), created: createdAt(document) });
+        traffic.push(...laneRules(document, result.value).map((rule) => ({ rule, created })));
     } else if (document.kind === 'WorkloadLabelRule') {
       const result = validate(document, workloadLabelRule);
       found.push(...problemsOf(result));
@@ -127,13 +121,6 @@ function twinProblems(document: Document, seen: Map<string, Document>): Problem[
   return [problemAt(document, ['metadata', 'name'], message)];
 }
 
-function emptyProblems(document: Document): Problem[] {
-  const conditions = valueAt(document.value, ['spec', 'match']);
-  if (!Array.isArray(conditions) || conditions.length > 0) return [];
-  const message = 'found an empty list, expected a condition; this rule matches nothing';
-  return [{ ...problemAt(document, ['spec', 'match'], message), severity: 'warning' }];
-}
-
 function isError(problem: Problem): boolean {
   return problem.severity === 'error';
 }
@@ -146,6 +133,7 @@ function byName(a: { name: string }, b: { name: string }): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
-function selects(selector: Pairs, labels: Readonly<Record<string, string>>): boolean {
+/** Whether all pairs of a selector are among the labels of a workload. */
+export function selects(selector: Pairs, labels: Readonly<Record<string, string>>): boolean {
   return selector.every(([key, value]) => labels[key] === value);
 }

@@ -3,12 +3,11 @@
 import { z } from 'zod';
 import { listed } from '../documents/value.ts';
 import { labelGrammar, parseLabel } from '../traffic/label.ts';
-import { conditionMistakes, type Mistake, selectorMistakes, stickyByMistakes, trafficMistakes } from './mistakes.ts';
+import { conditionTypes, conditionWords } from './condition.ts';
+import { conditionMistakes, type Mistake, stickyByMistakes } from './condition-mistakes.ts';
+import { laneMistakes, selectorMistakes, trafficMistakes } from './mistakes.ts';
 
-export const conditionsInForce = ['=='] as const;
-export const typesInForce = ['header', 'path', 'query', 'cookie'] as const;
-const laterConditions = ['!=', 'in', 'notIn', 'prefix', 'suffix', 'regex', 'exists', 'absent'];
-const laterTypes = ['method', 'host', 'sourceIp', 'sourceLabel'];
+export const typesInForce = ['header', 'path', 'query', 'cookie', 'method', 'host', 'sourceIp'] as const;
 
 const text = z.string();
 const someText = text.min(1);
@@ -41,18 +40,26 @@ const metadata = z.strictObject({
   uid: anything,
 });
 
-const type = oneOf(typesInForce, laterTypes);
 const key = someText.optional();
+const scalar = z.union([text, z.number(), z.boolean()]);
+const manyValues = 1_000;
+const manyLists = 100;
 
 const condition = seen(
   z.strictObject({
-    condition: oneOf(conditionsInForce, laterConditions),
-    type,
+    condition: z.enum(conditionWords),
+    type: z.enum(conditionTypes),
     key,
-    value: z.union([text, z.number(), z.boolean()]).describe('Compared byte for byte.'),
+    value: z
+      .union([...scalar.options, z.array(scalar).max(manyValues)], {
+        error: ({ input }) => (Array.isArray(input) ? `expected up to ${manyValues} strings in it` : undefined),
+      })
+      .describe('Compared byte for byte; of in and notIn a list; of exists and absent none.')
+      .optional(),
   }),
   conditionMistakes,
 );
+const conditions = z.array(condition);
 
 const priority = z
   .number()
@@ -77,11 +84,15 @@ export const trafficLabelRule = z.strictObject({
         .optional()
         .describe('Labels of the workloads where requests are labelled; every edge where absent.'),
       trafficLabel: label,
-      match: z.array(condition).describe('Conditions that must all hold.'),
-      anyOf: z.never('which is not supported yet; expected one rule for each of its lists').optional(),
+      match: conditions.describe('Conditions that must all hold.').optional(),
+      anyOf: z.array(conditions).max(manyLists).describe('Lists, one of which must hold, beside match.').optional(),
+      onFailure: z
+        .enum(['base', 'refuse'])
+        .default('base')
+        .describe('refuse: 503 where the label cannot be decided, or its lane is missing or dead; never base.'),
       priority: priority.default(0),
       percentage: percentage.optional(),
-      stickyBy: seen(z.strictObject({ type, key }), stickyByMistakes).optional(),
+      stickyBy: seen(z.strictObject({ type: oneOf(typesInForce, ['sourceLabel']), key }), stickyByMistakes).optional(),
     }),
     trafficMistakes,
   ),
@@ -104,6 +115,40 @@ export const workloadLabelRule = z.strictObject({
   status: anything,
 });
 
+const stringMatch = z.strictObject({ exact: scalar.optional(), prefix: text.optional(), regex: text.optional() });
+
+/** Which requests get a label, by what they are or by the workloads that they pass (draft of 2022-11). */
+export const trafficLane = z.strictObject({
+  apiVersion: z.literal('traffic.opensergo.io/v1alpha1'),
+  kind: z.literal('TrafficLane'),
+  metadata,
+  spec: seen(
+    z.strictObject({
+      selector: texts.optional().describe('Labels of the workloads that the lane is about; every edge where absent.'),
+      rules: z.strictObject({
+        traffic: z
+          .strictObject({
+            http: z.strictObject({
+              headers: z.array(z.record(text, z.unknown())).describe('Each: { NAME: , exact: VALUE }.').optional(),
+              uri: stringMatch.optional(),
+            }),
+          })
+          .describe('Requests that have these headers, all of them, and this path.')
+          .optional(),
+        workload: z
+          .strictObject({ selector: texts })
+          .describe('Every request that passes a workload with these labels.')
+          .optional(),
+        lane: z.strictObject({ name: label }),
+        traceIdBaggage: text.optional(),
+      }),
+    }),
+    laneMistakes,
+  ),
+  status: anything,
+});
+
+export type TrafficLane = z.infer<typeof trafficLane>;
 export type TrafficLabelRule = z.infer<typeof trafficLabelRule>;
 export type WorkloadLabelRule = z.infer<typeof workloadLabelRule>;
 
@@ -119,7 +164,7 @@ function oneOf<const Words extends readonly [string, ...string[]]>(words: Words,
 function seen<S extends z.ZodType>(schema: S, mistakesOf: (value: unknown) => Mistake[]): S {
   return schema.superRefine(
     (value, context) => {
-      for (const { path, message } of mistakesOf(value)) context.addIssue({ code: 'custom', path, message });
+      for (const { path, message } of mistakesOf(value)) context.addIssue({ code: 'custom', path: [...path], message });
     },
     { when: () => true },
   );

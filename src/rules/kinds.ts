@@ -8,11 +8,9 @@ import type { Problem } from '../problem.ts';
 
 const traffic = 'traffic.opensergo.io/v1alpha1';
 const database = 'database.opensergo.io/v1alpha1';
-const inForce = new Set(['TrafficLabelRule', 'WorkloadLabelRule']);
+const inForce = new Set(['TrafficLabelRule', 'WorkloadLabelRule', 'TrafficLane']);
 const versions: ReadonlyMap<string, string> = new Map([
-  ...[...inForce, 'TrafficLane', 'TrafficRouter', 'VirtualWorkload', 'RouterRule'].map(
-    (kind) => [kind, traffic] as const,
-  ),
+  ...[...inForce, 'TrafficRouter', 'VirtualWorkload', 'RouterRule'].map((kind) => [kind, traffic] as const),
   ...['Shadow', 'VirtualDatabase', 'DatabaseEndpoint'].map((kind) => [kind, database] as const),
 ]);
 const groups = [traffic, database].map(groupOf);

@@ -1,51 +1,54 @@
 // Which rule a request matches: the one function of this folder that every request runs through.
 
-import { cookieOf, pathOf, queryOf, type Request } from '../traffic/request.ts';
-import type { Condition, Key, TrafficRule } from './compile.ts';
+import type { Request } from '../traffic/request.ts';
+import type { TrafficRule } from './compile.ts';
+import { type Condition, read } from './condition.ts';
+import type { RuleIndex } from './lookup.ts';
 import { bucketOf } from './percentage.ts';
 
-/** Why a rule did not win. Made when rules are compiled, never per request. */
-export type Loss = { readonly rule: string; readonly reason: string };
-
-export type Match = {
-  readonly rule: TrafficRule | undefined;
-  /** Of the rules before it, in order; of all where none matched. */
-  readonly lost: readonly Loss[];
-};
-
 /** The first rule that matches. `identity` decides a percentage without stickyBy: the trace id, else the request id. HOT */
-export function match(rules: readonly TrafficRule[], request: Request, identity: string | undefined): Match {
-  const lost: Loss[] = [];
-  for (const rule of rules) {
-    const loss = lossOf(rule, request, identity);
-    if (loss === undefined) return { rule, lost };
-    lost.push(loss);
+export function match(index: RuleIndex, request: Request, identity: string | undefined): TrafficRule | undefined {
+  const { rules, lookups, others } = index;
+  const isMatching = (rule: TrafficRule | undefined): boolean =>
+    rule !== undefined && isDescribed(rule, request) && isChosen(rule, request, identity);
+  let first = rules.length;
+  for (const { key, tables } of lookups) {
+    const value = read(key, request);
+    if (value === undefined) continue;
+    for (const { start, end, found } of tables) look(found.get(value.slice(start, end)));
   }
-  return { rule: undefined, lost };
-}
+  look(others);
+  return rules[first];
 
-function lossOf(rule: TrafficRule, request: Request, identity: string | undefined): Loss | undefined {
-  if (rule.conditions.length === 0) return rule.losses.empty;
-  for (const condition of rule.conditions) if (!holds(condition, request)) return condition.loss;
-  if (rule.share === undefined) return undefined;
-  const value = rule.stickyBy === undefined ? identity : read(rule.stickyBy, request);
-  if (value === undefined) return rule.losses.nothingToStickBy;
-  return bucketOf(rule.name, value) < rule.share ? undefined : rule.losses.notChosen;
-}
-
-function holds(condition: Condition, request: Request): boolean {
-  return read(condition, request) === condition.value;
-}
-
-function read({ type, key }: Key, request: Request): string | undefined {
-  switch (type) {
-    case 'header':
-      return request.header(key);
-    case 'path':
-      return pathOf(request);
-    case 'query':
-      return queryOf(request, key);
-    case 'cookie':
-      return cookieOf(request, key);
+  function look(positions: readonly number[] | undefined): void {
+    if (positions === undefined) return;
+    for (const position of positions) {
+      if (position >= first) return;
+      if (isMatching(rules[position])) first = position;
+    }
   }
+}
+
+/** Whether a rule's conditions hold. HOT */
+export function isDescribed({ alternatives }: TrafficRule, request: Request): boolean {
+  for (const conditions of alternatives) if (broken(conditions, request) === undefined) return true;
+  return false;
+}
+
+/** The first condition that does not hold. HOT */
+export function broken(conditions: readonly Condition[], request: Request): Condition | undefined {
+  for (const condition of conditions) if (!condition.holds(read(condition, request))) return condition;
+  return undefined;
+}
+
+/** Whether a rule's percentage takes a request. HOT */
+export function isChosen(rule: TrafficRule, request: Request, identity: string | undefined): boolean {
+  if (rule.share === undefined) return true;
+  const value = stickyValue(rule, request, identity);
+  return value !== undefined && bucketOf(rule.name, value) < rule.share;
+}
+
+/** What a percentage sticks by; undefined where the request has no such value. */
+export function stickyValue({ stickyBy }: TrafficRule, request: Request, identity?: string): string | undefined {
+  return stickyBy === undefined ? identity : read(stickyBy, request);
 }

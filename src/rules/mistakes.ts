@@ -1,35 +1,24 @@
-// Mistakes that no single field shows: what one field makes of another. The value may have other mistakes beside.
+// Mistakes of a whole document that no single field shows. The value may have other mistakes beside.
 
-import type { Document } from '../documents/parse.ts';
+import type { Document, Path } from '../documents/parse.ts';
 import { problemAt } from '../documents/place.ts';
-import { isJsonNumber, isMapping, quoteHint, shown, valueAt } from '../documents/value.ts';
+import { isJsonNumber, isMapping, quoted, quoteHint, shown, valueAt } from '../documents/value.ts';
 import type { Problem } from '../problem.ts';
 import { labelHeader } from '../traffic/label.ts';
-
-/** The message goes on after "found X, ". */
-export type Mistake = { readonly path: string[]; readonly message: string };
-
-export function conditionMistakes(condition: unknown): Mistake[] {
-  if (!isMapping(condition)) return [];
-  const mistakes = keyMistakes(condition);
-  const value = condition['value'];
-  if (condition['type'] !== 'path' || typeof value !== 'string') return mistakes;
-  if (!value.startsWith('/')) mistakes.push({ path: ['value'], message: 'expected a path, which begins with "/"' });
-  if (value.includes('?'))
-    mistakes.push({
-      path: ['value'],
-      message: 'expected a path without query; add a condition of type "query" for it',
-    });
-  return mistakes;
-}
-
-export function stickyByMistakes(stickyBy: unknown): Mistake[] {
-  return isMapping(stickyBy) ? keyMistakes(stickyBy) : [];
-}
+import { conditionMistakes, type Mistake } from './condition-mistakes.ts';
+import { httpPath, writtenConditions } from './lane.ts';
 
 export function trafficMistakes(spec: unknown): Mistake[] {
-  if (!isMapping(spec) || spec['stickyBy'] === undefined || spec['percentage'] !== undefined) return [];
-  return [{ path: ['stickyBy'], message: 'expected percentage beside it; without one nothing is decided by a value' }];
+  if (!isMapping(spec)) return [];
+  const mistakes: Mistake[] = [];
+  if (spec['match'] === undefined && spec['anyOf'] === undefined)
+    mistakes.push({ path: ['match'], message: 'expected a list' });
+  if (spec['stickyBy'] !== undefined && spec['percentage'] === undefined)
+    mistakes.push({
+      path: ['stickyBy'],
+      message: 'expected percentage beside it; without one nothing is decided by a value',
+    });
+  return mistakes;
 }
 
 export function selectorMistakes(spec: unknown): Mistake[] {
@@ -52,38 +41,65 @@ export function selectorMistakes(spec: unknown): Mistake[] {
   return mistakes;
 }
 
-function keyMistakes({ type, key }: Readonly<Record<string, unknown>>): Mistake[] {
-  const message = keyMistake(type, key);
-  return message === undefined ? [] : [{ path: ['key'], message }];
+export function laneMistakes(spec: unknown): Mistake[] {
+  const [, ...http] = httpPath;
+  const { conditions, mistakes } = writtenConditions(valueAt(spec, http));
+  const found = conditions.flatMap(({ written, keyPath, valuePath }) =>
+    conditionMistakes(written).map(({ path, message }) => ({ path: path[0] === 'key' ? keyPath : valuePath, message })),
+  );
+  return [...mistakes, ...found].map(({ path, message }) => ({ path: [...http, ...path], message }));
 }
 
-function keyMistake(type: unknown, key: unknown): string | undefined {
-  if (type === 'path') return key === undefined ? undefined : 'expected no key; a request has one path';
-  if (type !== 'header' && type !== 'query' && type !== 'cookie') return undefined;
-  if (key === undefined) return `expected the name of a ${type === 'query' ? 'query parameter' : type}`;
-  return type === 'header' && typeof key === 'string' ? headerMistake(key) : undefined;
+/** What is accepted, but does not do what its author may think. */
+export function warnings(document: Document): Problem[] {
+  return [...emptyLists(document), ...laterTypes(document), ...laneWarnings(document)].map((problem) => ({
+    ...problem,
+    severity: 'warning',
+  }));
 }
 
-function headerMistake(key: string): string | undefined {
-  const name = key.toLowerCase();
-  if (name.startsWith(':'))
-    return 'expected the name of a header; ":" begins a pseudo header, use type "path" for the path';
-  if (name === labelHeader) return 'expected another header; a request that carries a label is never labelled again';
-  if (name.startsWith('x-lanekeeper-'))
-    return 'expected another header; those of Lanekeeper are its own, and removed where requests enter';
-  // RFC 9110, 5.6.2: token.
-  return /^[!#$%&'*+.^_`|~0-9a-z-]*$/.test(name)
-    ? undefined
-    : 'expected the name of a header: letters, digits, "-", "_" or "."';
+function emptyLists(document: Document): Problem[] {
+  const at = (path: Path, what: string): Problem[] => {
+    const list = valueAt(document.value, path);
+    return Array.isArray(list) && list.length === 0 ? [problemAt(document, path, `found an empty list, ${what}`)] : [];
+  };
+  const anyOf = valueAt(document.value, ['spec', 'anyOf']);
+  const lists = Array.isArray(anyOf) ? [...anyOf.keys()] : [];
+  return [
+    ...at(['spec', 'match'], 'expected a condition; this rule matches nothing'),
+    ...at(['spec', 'anyOf'], 'expected a list of conditions; this rule matches nothing'),
+    ...lists.flatMap((index) => at(['spec', 'anyOf', index], 'expected a condition; this list matches nothing')),
+  ];
+}
+
+function laterTypes(document: Document): Problem[] {
+  const message = 'found "sourceLabel", which is not in force yet; this condition never holds';
+  return conditionPaths(document)
+    .map((path) => [...path, 'type'])
+    .filter((path) => valueAt(document.value, path) === 'sourceLabel')
+    .map((path) => problemAt(document, path, message));
+}
+
+function laneWarnings(document: Document): Problem[] {
+  const rules = ['spec', 'rules'];
+  if (document.kind !== 'TrafficLane' || !isMapping(valueAt(document.value, rules))) return [];
+  const problems: Problem[] = [];
+  const header = valueAt(document.value, [...rules, 'traceIdBaggage']);
+  if (typeof header === 'string' && header.toLowerCase() !== labelHeader) {
+    const message = `found ${quoted(header)}, expected ${quoted(labelHeader)}: the name is fixed, and labels travel there`;
+    problems.push(problemAt(document, [...rules, 'traceIdBaggage'], message));
+  }
+  const [headers, uri] = ['headers', 'uri'].map((field) => valueAt(document.value, [...httpPath, field]));
+  const isEmpty = uri === undefined && (headers === undefined || (Array.isArray(headers) && headers.length === 0));
+  if (isEmpty && valueAt(document.value, [...rules, 'workload']) === undefined)
+    problems.push(problemAt(document, rules, 'found no headers, uri or workload; this rule matches nothing'));
+  return problems;
 }
 
 /** A value of a condition may be a number or boolean, where its text is the one that an API server keeps. */
 export function valueProblems(document: Document): Problem[] {
-  const conditions = valueAt(document.value, ['spec', 'match']);
-  if (!Array.isArray(conditions)) return [];
-  return conditions.flatMap((condition: unknown, index) => {
-    const value = isMapping(condition) ? condition['value'] : undefined;
-    const path = ['spec', 'match', index, 'value'];
+  return valuePaths(document).flatMap((path) => {
+    const value = valueAt(document.value, path);
     const source = document.source(path);
     if ((typeof value !== 'number' && typeof value !== 'boolean') || !source?.plain) return [];
     // Reported above, with all that readers of YAML disagree on.
@@ -91,4 +107,26 @@ export function valueProblems(document: Document): Problem[] {
     if (source.text === JSON.stringify(value)) return [];
     return [problemAt(document, path, `found ${shown(value, source)}, expected a string${quoteHint(source)}`)];
   });
+}
+
+function valuePaths(document: Document): Path[] {
+  if (document.kind === 'TrafficLane')
+    return writtenConditions(valueAt(document.value, httpPath)).conditions.map(({ valuePath }) => [
+      ...httpPath,
+      ...valuePath,
+    ]);
+  return conditionPaths(document).flatMap(
+    (path): Path[] => itemsAt(document, [...path, 'value']) ?? [[...path, 'value']],
+  );
+}
+
+/** Of every condition of `match` and `anyOf`. */
+function conditionPaths(document: Document): Path[] {
+  const lists = [['spec', 'match'], ...(itemsAt(document, ['spec', 'anyOf']) ?? [])];
+  return lists.flatMap((path) => itemsAt(document, path) ?? []);
+}
+
+function itemsAt(document: Document, path: Path): Path[] | undefined {
+  const list = valueAt(document.value, path);
+  return Array.isArray(list) ? [...list.keys()].map((index) => [...path, index]) : undefined;
 }

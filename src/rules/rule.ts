@@ -1,38 +1,59 @@
 // One valid document to one rule: lower case, bytes and reasons are made here, so that no request pays for them.
 
-import type { Document } from '../documents/parse.ts';
+import type { Document, Path } from '../documents/parse.ts';
 import { quoted } from '../documents/value.ts';
 import { type Label, parseLabel } from '../traffic/label.ts';
-import { bytesOf } from '../traffic/request.ts';
-import type { Key, TrafficRule, WorkloadRule } from './compile.ts';
-import type { TrafficLabelRule, WorkloadLabelRule } from './document.ts';
-import type { Loss } from './match.ts';
+import type { TrafficRule, WorkloadRule } from './compile.ts';
+import { type Condition, compileCondition, compileKey, type WrittenCondition } from './condition.ts';
+import type { TrafficLabelRule, TrafficLane, WorkloadLabelRule } from './document.ts';
+import { httpPath, writtenConditions } from './lane.ts';
 
 /** The rule that a valid document means. */
 export function trafficRule(document: Document, { spec }: TrafficLabelRule): TrafficRule {
-  const name = nameOf(document);
-  const loss = (reason: string): Loss => ({ rule: name, reason });
-  const percentage = `percentage ${spec.percentage}`;
   return {
-    name,
-    namespace: document.namespace,
+    ...namesOf(document),
     selector: Object.entries(spec.selector ?? {}),
     label: labelOf(spec.trafficLabel),
-    conditions: spec.match.map((condition) => {
-      const value = String(condition.value);
-      const subject = [condition.type, condition.key].filter((part) => part !== undefined).join(' ');
-      return { ...keyOf(condition), value: bytesOf(value), loss: loss(`${subject} is not ${quoted(value)}`) };
-    }),
+    onFailure: spec.onFailure,
+    alternatives: alternativesOf(document, spec),
     share: spec.percentage === undefined ? undefined : Math.round(spec.percentage * 100),
-    stickyBy: spec.stickyBy && keyOf(spec.stickyBy),
+    stickyBy: spec.stickyBy && compileKey(spec.stickyBy),
     priority: spec.priority,
-    losses: {
-      empty: loss('no conditions'),
-      notChosen: loss(`${percentage}: not among the chosen`),
-      nothingToStickBy: loss(`${percentage}: no value to stick by`),
-    },
-    place: document.place([]),
+    places: { selector: document.place(['spec', 'selector']), percentage: document.place(['spec', 'percentage']) },
   };
+}
+
+/** The rules that a valid document means: one for the requests that it describes, one for the workloads that they pass. */
+export function laneRules(document: Document, { spec }: TrafficLane): TrafficRule[] {
+  const { traffic, workload, lane } = spec.rules;
+  const selector = Object.entries(spec.selector ?? {});
+  const conditions = writtenConditions(traffic?.http).conditions.map(({ written, valuePath }) =>
+    compileCondition(written, document.place([...httpPath, ...valuePath])),
+  );
+  const placesOf = (path: Path) => ({ selector: document.place(path), percentage: document.place([]) });
+  const common = {
+    ...namesOf(document),
+    label: labelOf(lane.name),
+    onFailure: 'base',
+    share: undefined,
+    stickyBy: undefined,
+    priority: 0,
+  } as const;
+  return [
+    ...(conditions.length === 0
+      ? []
+      : [{ ...common, selector, alternatives: [conditions], places: placesOf(['spec', 'selector']) }]),
+    ...(workload === undefined
+      ? []
+      : [
+          {
+            ...common,
+            selector: [...selector, ...Object.entries(workload.selector)],
+            alternatives: [[]],
+            places: placesOf(['spec', 'rules', 'workload', 'selector']),
+          },
+        ]),
+  ];
 }
 
 /** The rule that a valid document means. */
@@ -40,20 +61,25 @@ export function workloadRule(document: Document, { spec }: WorkloadLabelRule): W
   const { db, table } = spec.selector;
   const shadowOf = spec.shadowOf;
   return {
-    name: nameOf(document),
-    namespace: document.namespace,
+    ...namesOf(document),
     labels: spec.workloadLabels.map(labelOf),
     selector: db === undefined ? Object.entries(spec.selector) : [],
     database:
       db === undefined
         ? undefined
         : { db, ...(table !== undefined && { table }), ...(shadowOf !== undefined && { shadowOf }) },
-    place: document.place([]),
   };
 }
 
-function keyOf({ type, key = '' }: { type: Key['type']; key?: string | undefined }): Key {
-  return { type, key: bytesOf(type === 'header' ? key.toLowerCase() : key) };
+/** `match`, and one list of `anyOf` where there are any. An empty list holds for nothing. */
+function alternativesOf(document: Document, { match, anyOf }: TrafficLabelRule['spec']): Condition[][] {
+  const compiled = (written: readonly WrittenCondition[], path: Path): Condition[] =>
+    written.map((each, index) => compileCondition(each, document.place([...path, index])));
+  const common = compiled(match ?? [], ['spec', 'match']);
+  if (match?.length === 0) return [];
+  if (anyOf === undefined) return [common];
+  const lists = anyOf.map((written, index) => compiled(written, ['spec', 'anyOf', index]));
+  return lists.filter((list) => list.length > 0).map((list) => [...common, ...list]);
 }
 
 function labelOf(text: string): Label {
@@ -62,6 +88,7 @@ function labelOf(text: string): Label {
   return label;
 }
 
-function nameOf(document: Document): string {
-  return `${document.namespace}/${document.name}`;
+function namesOf(document: Document): Pick<TrafficRule, 'name' | 'namespace' | 'place'> {
+  const { namespace, name } = document;
+  return { name: `${namespace}/${name}`, namespace, place: document.place([]) };
 }

@@ -1,9 +1,8 @@
 // The forms that settings are written in: text → value, or what was expected.
 
 import { isIP } from 'node:net';
-import { workloadLabelKey } from '../mesh/mesh.ts';
-import type { Address, Inbound, Outbound } from '../mesh/workload.ts';
-import { parseLabel } from '../traffic/label.ts';
+import { type Address, type Inbound, type Outbound, type Range, workloadLabelKey } from '../mesh/workload.ts';
+import { labelGrammar, parseLabel } from '../traffic/label.ts';
 
 export type Parsed<T> = { readonly value: T } | { readonly expected: string };
 
@@ -41,28 +40,57 @@ export const oneOf =
 
 /** `8080`, `0.0.0.0:8080`, `[::]:8080`; without an address 127.0.0.1. */
 export function address(given: string): Parsed<Address> {
+  const parsed = addressOrAny(given);
+  return 'value' in parsed && parsed.value.port === 0 ? { expected: anAddress } : parsed;
+}
+
+/** As `address`, and port 0 for any free one. */
+export function addressOrAny(given: string): Parsed<Address> {
   const parts = /^(?:\[([^\]]+)\]:|([^:]+):)?(\d{1,5})$/.exec(given);
   const host = parts?.[1] ?? parts?.[2] ?? '127.0.0.1';
   const port = Number(parts?.[3]);
-  if (!parts || isIP(host) === 0 || port > 65535)
-    return { expected: 'a port, or an IP address and a port such as 0.0.0.0:8080' };
+  if (!parts || isIP(host) === 0 || port > 65535) return { expected: anAddress };
   return { value: { address: host, port } };
+}
+
+const anAddress = 'a port, or an IP address and a port such as 0.0.0.0:8080 or [::]:8080';
+
+/** `10.0.0.0/8,fd00::/8`; an address alone is itself. */
+export function ranges(given: string): Parsed<Range[]> {
+  const expected = 'IP ranges such as 10.0.0.0/8 or fd00::/8, parted by commas';
+  const values: Range[] = [];
+  for (const part of given.split(',').map((text) => text.trim())) {
+    const [address = '', length] = part.split('/');
+    const bits = isIP(address) === 4 ? 32 : 128;
+    const prefix = length === undefined ? bits : Number(length);
+    if (isIP(address) === 0 || !/^\d{1,3}$/.test(length ?? '0') || prefix > bits)
+      return { expected: `${expected} (found ${JSON.stringify(part)})` };
+    values.push({ address, prefix });
+  }
+  return { value: values };
 }
 
 /** `app=a,version=v2`. A value of the workload's own label must be a label. */
 export function pairs(given: string): Parsed<Record<string, string>> {
-  const result: Record<string, string> = {};
+  const result = new Map<string, string>();
   const parts = given.split(',').map((part) => part.trim());
   for (const part of parts.filter(Boolean)) {
     const equals = part.indexOf('=');
-    if (equals < 1) return { expected: 'labels such as app=orders,version=v2' };
+    if (equals < 1) return { expected: `labels such as app=orders,version=v2, not ${JSON.stringify(part)}` };
     const [key, value] = [part.slice(0, equals), part.slice(equals + 1)];
+    if (result.has(key)) return { expected: `each label once, not ${key} twice` };
     if (key === workloadLabelKey && parseLabel(value) === undefined)
-      return { expected: `a label after ${key}=, such as gray` };
-    result[key] = value;
+      return { expected: `after ${key}= a label: ${labelGrammar}` };
+    result.set(key, value);
   }
-  return { value: result };
+  return { value: Object.fromEntries(result) };
 }
+
+/** `gray`, or several labels parted by commas. */
+export const labels = (given: string): Parsed<string> =>
+  given.split(',').every((text) => parseLabel(text.trim()) !== undefined)
+    ? { value: given }
+    : { expected: `a label: ${labelGrammar}; several parted by commas` };
 
 /** `9101=8080`, `0.0.0.0:9101=127.0.0.1:8080/edge`, several parted by commas. */
 export function inbound(given: string): Parsed<Inbound[]> {
@@ -82,8 +110,9 @@ export function outbound(given: string): Parsed<Outbound[]> {
   return each(given, 'ports and services such as 23101=orders or 23102=stock.other:9090', (left, right) => {
     const listen = address(left);
     const parts = /^([a-z0-9-]+(?:\.[a-z0-9-]+)?)(?::(\d{1,5}))?$/.exec(right);
-    if (!('value' in listen) || !parts?.[1]) return undefined;
-    return { listen: listen.value, service: parts[1], ...(parts[2] !== undefined && { port: Number(parts[2]) }) };
+    const port = parts?.[2] === undefined ? undefined : Number(parts[2]);
+    if (!('value' in listen) || !parts?.[1] || port === 0 || (port ?? 0) > 65535) return undefined;
+    return { listen: listen.value, service: parts[1], ...(port !== undefined && { port }) };
   });
 }
 
@@ -92,7 +121,7 @@ export function bootstrapLabel(given: string): Parsed<string> {
   const expected = 'a JSON object such as {"OPENSERGO_LABEL": "gray"}';
   try {
     const parsed: unknown = JSON.parse(given);
-    if (typeof parsed !== 'object' || parsed === null) return { expected };
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { expected };
     const label = 'OPENSERGO_LABEL' in parsed ? parsed.OPENSERGO_LABEL : '';
     return typeof label === 'string' ? { value: label } : { expected };
   } catch {
@@ -108,7 +137,7 @@ function each<T>(given: string, expected: string, parse: (left: string, right: s
     .filter(Boolean)) {
     const equals = part.indexOf('=');
     const value = equals < 1 ? undefined : parse(part.slice(0, equals), part.slice(equals + 1));
-    if (value === undefined) return { expected: `${expected} (found ${JSON.stringify(part)})` };
+    if (value === undefined) return { expected: `${expected}, not ${JSON.stringify(part)}` };
     values.push(value);
   }
   return { value: values };

@@ -1,8 +1,7 @@
 // Settings of a sidecar, from flags and environment; every mistake at once.
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
-import { workloadLabelKey } from '../mesh/mesh.ts';
-import type { Workload } from '../mesh/workload.ts';
+import { type Address, type Workload, workloadLabelKey } from '../mesh/workload.ts';
 import type { Problem, Result } from '../problem.ts';
 import * as form from './forms.ts';
 import { type SettingName, settingTable, variableOf } from './table.ts';
@@ -20,6 +19,7 @@ export type Settings = {
   readonly memory: { readonly maxEntries: number; readonly maxBytes: number; readonly ttlMs: number };
   readonly drainMs: number;
   readonly socketGroup: number | undefined;
+  readonly takeOver: boolean;
 };
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
@@ -32,24 +32,22 @@ export function parseSettings(
 ): Result<Settings> {
   const problems: Problem[] = [];
   const given = flagsOf(args, problems);
+  const textOf = (name: SettingName): string => given.get(name) ?? env[variableOf(name)] ?? '';
   const read = <T>(name: SettingName, parse: (text: string) => form.Parsed<T>): T | undefined => {
-    const text = given.get(name) ?? env[variableOf(name)] ?? '';
+    const text = textOf(name);
     if (text === '') return undefined;
     const parsed = parse(text);
     if ('value' in parsed) return parsed.value;
     const origin = given.has(name) ? `--${name}` : variableOf(name);
-    problems.push({
-      severity: 'error',
-      path: origin,
-      message: `found ${JSON.stringify(text)}, expected ${parsed.expected}`,
-    });
+    problems.push(mistake(origin, `found ${JSON.stringify(text)}, expected ${parsed.expected}`));
     return undefined;
   };
 
   const labels = { ...ownLabel(env, problems), ...read('labels', form.pairs) };
   const service = read('service', form.name);
   const gateway = read('gateway', form.address);
-  const admin = read('admin', form.address) ?? { address: '127.0.0.1', port: 15020 };
+  const trustedPeers = read('trusted-peers', form.ranges);
+  const admin = read('admin', form.addressOrAny) ?? { address: '127.0.0.1', port: 15020 };
   const settings: Settings = {
     workload: {
       name: read('name', form.name) ?? hostname(),
@@ -58,6 +56,7 @@ export function parseSettings(
       ...(service !== undefined && { service }),
       propagation: read('propagation', form.oneOf(['trace', 'header'])) ?? 'trace',
       edgeTrace: read('edge-trace', form.oneOf(['strip', 'keep'])) ?? 'strip',
+      ...(trustedPeers && { trustedPeers }),
       ...(gateway && { gateway }),
       inbound: read('inbound', form.inbound) ?? [],
       outbound: read('outbound', form.outbound) ?? [],
@@ -76,8 +75,14 @@ export function parseSettings(
       ttlMs: read('memory-ttl', form.duration) ?? 60_000,
     },
     drainMs: read('drain', form.duration) ?? 10_000,
+    takeOver: read('take-over', form.oneOf(['yes', 'no'])) === 'yes',
     socketGroup: read('socket-group', form.count),
   };
+  const listens = (['gateway', 'inbound', 'outbound'] as const).some((name) => textOf(name) !== '');
+  if (!listens)
+    problems.push(
+      mistake('--inbound', 'found neither --gateway nor --inbound nor --outbound, expected a port to listen on'),
+    );
   problems.push(...contradictions(settings));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: settings };
 }
@@ -88,45 +93,81 @@ function flagsOf(args: readonly string[], problems: Problem[]): Map<string, stri
   );
   const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
   const given = new Map<string, string>();
+  let unknownAt = -2;
   for (const token of tokens) {
-    const place = { severity: 'error', path: token.kind === 'option' ? token.rawName : '' } as const;
-    if (token.kind === 'positional')
-      problems.push({ ...place, message: `unexpected ${JSON.stringify(token.value)}; a sidecar takes flags only` });
-    else if (token.kind === 'option' && !(token.name in settingTable))
-      problems.push({ ...place, message: 'unknown flag; see lanekeeper sidecar --help' });
-    else if (token.kind === 'option' && token.value === undefined)
-      problems.push({ ...place, message: 'a value is missing' });
-    else if (token.kind === 'option')
-      given.set(token.name, given.has(token.name) ? `${given.get(token.name)},${token.value}` : token.value);
+    if (token.kind === 'positional' && token.index !== unknownAt + 1)
+      problems.push(mistake('', `unexpected ${JSON.stringify(token.value)}; a sidecar takes flags only`));
+    if (token.kind !== 'option') continue;
+    const { name, rawName, value } = token;
+    if (!isSetting(name)) {
+      problems.push(mistake(rawName, 'unknown flag; see lanekeeper sidecar --help'));
+      if (!token.inlineValue) unknownAt = token.index; // what follows was meant as its value
+    } else if (value === undefined || (!token.inlineValue && value.startsWith('--')))
+      problems.push(mistake(rawName, `found no value, expected ${settingTable[name].value}`));
+    else if (!given.has(name)) given.set(name, value);
+    else if (settingTable[name].value.endsWith(',…')) given.set(name, `${given.get(name)},${value}`);
+    else problems.push(mistake(rawName, `found ${JSON.stringify(value)} as a second value, expected one`));
   }
   return given;
 }
 
-/** The environment's short forms of a workload's own label (opensergo.md, WorkloadLabelRule). */
-function ownLabel(env: Readonly<Record<string, string | undefined>>, problems: Problem[]): Record<string, string> {
-  const direct = env[workloadLabelKey];
-  if (direct) return { [workloadLabelKey]: direct };
-  const bootstrap = env['OPENSERGO_BOOTSTRAP_CONFIG'];
-  if (!bootstrap) return {};
-  const parsed = form.bootstrapLabel(bootstrap);
-  if ('value' in parsed) return parsed.value === '' ? {} : { [workloadLabelKey]: parsed.value };
-  problems.push({
-    severity: 'error',
-    path: 'OPENSERGO_BOOTSTRAP_CONFIG',
-    message: `found ${JSON.stringify(bootstrap)}, expected ${parsed.expected}`,
-  });
-  return {};
+function mistake(path: string, message: string): Problem {
+  return { severity: 'error', path, message };
 }
 
-function contradictions({ workload, config }: Settings): Problem[] {
+function isSetting(name: string): name is SettingName {
+  return Object.hasOwn(settingTable, name);
+}
+
+/** The environment's short forms of a workload's own label (opensergo.md, WorkloadLabelRule). */
+function ownLabel(env: Readonly<Record<string, string | undefined>>, problems: Problem[]): Record<string, string> {
+  const read = (path: string, text: string, parse: (text: string) => form.Parsed<string>): string => {
+    const parsed = parse(text);
+    if ('value' in parsed) return parsed.value;
+    problems.push(mistake(path, `found ${JSON.stringify(text)}, expected ${parsed.expected}`));
+    return '';
+  };
+  const bootstrap = env[bootstrapVariable];
+  const [origin, label] = env[workloadLabelKey]
+    ? [workloadLabelKey, env[workloadLabelKey]]
+    : [`OPENSERGO_LABEL of ${bootstrapVariable}`, bootstrap && read(bootstrapVariable, bootstrap, form.bootstrapLabel)];
+  const valid = label && read(origin, label, form.labels);
+  return valid ? { [workloadLabelKey]: valid } : {};
+}
+
+const bootstrapVariable = 'OPENSERGO_BOOTSTRAP_CONFIG';
+
+function contradictions({ workload, config, admin }: Settings): Problem[] {
   const problems: Problem[] = [];
-  const add = (path: string, message: string) => problems.push({ severity: 'error', path, message });
-  if (config.length === 0) add('--config', 'found nothing, expected a file or folder with rules and services');
-  if (!workload.gateway && workload.inbound.length + workload.outbound.length === 0)
-    add('--inbound', 'found neither --gateway nor --inbound nor --outbound, expected at least one port to listen on');
-  const listens = [workload.gateway, ...[...workload.inbound, ...workload.outbound].map(({ listen }) => listen)];
-  const ports = listens.filter((listen) => listen !== undefined).map(({ port }) => port);
-  for (const port of new Set(ports.filter((port, index) => ports.indexOf(port) !== index)))
-    add('--inbound', `port ${port} is listened on twice; give each listener a port of its own`);
+  if (config.length === 0)
+    problems.push(mistake('--config', 'found nothing, expected a file or folder with rules and services'));
+  const { gateway } = workload;
+  const listens: Listen[] = [
+    ...(gateway ? [{ flag: '--gateway', at: gateway }] : []),
+    ...workload.inbound.map(({ listen }) => ({ flag: '--inbound', at: listen })),
+    ...workload.outbound.map(({ listen }) => ({ flag: '--outbound', at: listen })),
+    ...(admin.port === 0 ? [] : [{ flag: '--admin', at: admin }]),
+  ];
+  for (const [index, listen] of listens.entries()) {
+    const earlier = listens.slice(0, index).find((other) => collide(other, listen));
+    if (earlier === undefined) continue;
+    const taken = earlier.flag === listen.flag ? '' : ` (${earlier.flag})`;
+    const message = `found port ${listen.at.port}, which is listened on already${taken}; give each listener a port of its own`;
+    problems.push(mistake(listen.flag, message));
+  }
   return problems;
+}
+
+type Listen = { readonly flag: string; readonly at: Address };
+
+/** Inbound ports are known by their number alone; others may share one on different addresses. */
+function collide(a: Listen, b: Listen): boolean {
+  if (a.at.port !== b.at.port) return false;
+  if (a.flag === '--inbound' && b.flag === '--inbound') return true;
+  const isWide = ({ at: { address } }: Listen): boolean => address === '0.0.0.0' || isUnspecified6(address);
+  return a.at.address === b.at.address || isWide(a) || isWide(b);
+}
+
+function isUnspecified6(address: string): boolean {
+  return address.includes(':') && !/[1-9a-f]/i.test(address);
 }

@@ -34,6 +34,11 @@ export const settingTable = {
     fallback: 'strip',
     help: 'keep: strangers choose the trace at edges (a risk, see Limits)',
   },
+  'trusted-peers': {
+    value: 'CIDR,…',
+    fallback: 'everybody',
+    help: 'who may send labels to ports that are no edges; others are met as at an edge',
+  },
   'run-dir': { value: 'FOLDER', fallback: '/run/lanekeeper', help: "sockets and Envoy's files; one a sidecar" },
   admin: { value: '[ADDRESS:]PORT', fallback: '127.0.0.1:15020', help: '/live, /ready, /metrics, /problems' },
   envoy: { value: 'FILE', fallback: 'ENVOY, the PATH, or the cache', help: 'the Envoy 1.40 to start' },
@@ -53,6 +58,11 @@ export const settingTable = {
     help: 'how long a label is remembered after its trace was last seen',
   },
   drain: { value: 'DURATION', fallback: '10s', help: 'how long requests in flight may take after SIGTERM' },
+  'take-over': {
+    value: 'yes|no',
+    fallback: 'no',
+    help: 'take the place of the lanekeeper that runs with this run-dir, with its memory and its Envoy',
+  },
   'socket-group': {
     value: 'GID',
     fallback: '',

@@ -1,9 +1,10 @@
-// Envoy's life: start it (or take over one that outlived us), watch it, restart it with back-off, drain and end it.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+// Envoy's life: start it (or keep one that outlived us), watch it, restart it with back-off, drain and end it.
+import { spawn } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EnvoyAdmin, envoyAdmin } from './admin.ts';
+import { drain } from './drain.ts';
+import { findPrevious, forget, type Instance, keepable, record, replace } from './previous.ts';
 
 export type EnvoyState = 'starting' | 'ready' | 'down' | 'draining' | 'stopped';
 
@@ -18,111 +19,168 @@ export type EnvoyOptions = {
   /** True where an Envoy that runs with this bootstrap can be kept. */
   readonly isCurrent: (bootstrap: string) => boolean;
   readonly onState: (state: EnvoyState, detail: string) => void;
+  readonly backoff?: Backoff;
+  /** Gives the start up, and leaves nothing behind; of no meaning once Envoy serves. */
+  readonly signal?: AbortSignal | undefined;
+};
+
+export type Backoff = {
+  readonly firstMs: number;
+  readonly longestMs: number;
+  /** An Envoy that lived so long has no bad past. */
+  readonly forgottenAfterMs: number;
 };
 
 export type EnvoyProcess = {
   readonly state: EnvoyState;
-  readonly admin: EnvoyAdmin;
-  /** Lets requests in flight end, at most `drainMs`, then ends Envoy. */
+  /** Lets requests in flight end, at most `drainMs`, then ends Envoy: with SIGKILL where it does not end by itself. */
   stop(drainMs: number): Promise<void>;
+  /** Ends Envoy at once, and for good: also while `stop` waits for requests. */
+  kill(): void;
+  /** Leaves Envoy to the next lanekeeper. */
+  release(): void;
 };
 
 const readyWithinMs = 20_000;
-const backoffMs = { first: 100, longest: 5_000, forgottenAfter: 10_000 };
+const endsWithinMs = 2_000;
+const defaultBackoff: Backoff = { firstMs: 200, longestMs: 5_000, forgottenAfterMs: 10_000 };
 
 /**
- * Resolves once Envoy serves; rejects where it ended or did not come up. From then on an Envoy that ends is started
- * again, after 0.1 s to 5 s. An Envoy that is running already (its lanekeeper was killed) is kept where its bootstrap is
- * the present one, so that nobody's requests are cut; else it is asked to end first.
+ * Resolves once Envoy serves; rejects where it ended or did not come up, and has ended it then. From then on an Envoy
+ * that ends is started again, after 0.1 s to 5 s. An Envoy that is running already (its lanekeeper was killed) is kept
+ * where its bootstrap and command line are the present ones, so that nobody's requests are cut; else it is ended first.
  */
 export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyProcess> {
-  const admin = envoyAdmin(options.adminSocket);
+  const { adminSocket, bootstrapFile, backoff = defaultBackoff } = options;
+  const admin = envoyAdmin(adminSocket);
+  const command = [options.binary, ...argumentsOf(options)];
+  const ending = new AbortController();
   let state: EnvoyState = 'starting';
-  let child: ChildProcess | undefined;
-  let failures = 0;
-  let ended: Promise<unknown> = Promise.resolve();
+  let instance: Instance | undefined; // the one that runs, or ran last
+  let deaths = 0; // one soon after the other
+  let stopped: Promise<void> | undefined;
 
   enter('starting', 'Envoy starts');
-  if (!(await adopt())) await launch();
+  const abort = () => kill();
+  options.signal?.addEventListener('abort', abort);
+  try {
+    options.signal?.throwIfAborted();
+    if (!(await keep())) await launch();
+  } catch (error) {
+    if (instance !== undefined) removeFiles(); // else they belong to one that does not end
+    throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', abort);
+  }
   return {
     get state() {
       return state;
     },
-    admin,
-    stop,
+    stop: (drainMs) => {
+      stopped ??= stop(drainMs);
+      return stopped;
+    },
+    kill,
+    release() {
+      ending.abort();
+      enter('stopped', 'Envoy is left to the next lanekeeper');
+    },
   };
 
-  async function launch(): Promise<void> {
-    writeFileSync(options.bootstrapFile, options.bootstrap(), { mode: 0o600 });
-    rmSync(options.adminSocket, { force: true });
-    const startedAt = Date.now();
-    child = spawn(options.binary, argumentsOf(options), { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
-    const exit = exitOf(child);
-    const outcome = await Promise.race([exit, untilReady(admin, exit)]);
-    if (outcome !== 'ready') {
-      child.kill('SIGKILL');
-      throw new Error(`Envoy ${outcome} before it was ready; its log says why`);
-    }
-    watch(exit, startedAt);
-    enter('ready', 'Envoy serves');
-  }
-
-  function watch(exit: Promise<string>, startedAt: number): void {
-    ended = exit.then((how) => {
-      if (state === 'draining' || state === 'stopped') return;
-      failures = Date.now() - startedAt > backoffMs.forgottenAfter ? 0 : failures + 1;
-      enter('down', `Envoy ${how}`);
-      void restart();
-    });
-  }
-
-  async function restart(): Promise<void> {
-    while (state === 'down') {
-      const longest = Math.min(backoffMs.longest, backoffMs.first * 2 ** failures);
-      await sleep(longest / 2 + (Math.random() * longest) / 2);
-      if (state !== 'down') return;
-      try {
-        await launch();
-      } catch (error) {
-        failures++;
-        if (state === 'down') enter('down', String(error));
-      }
-    }
-  }
-
-  async function adopt(): Promise<boolean> {
-    if (!(await admin.isReady())) return false;
-    if (existsSync(options.bootstrapFile) && options.isCurrent(readFileSync(options.bootstrapFile, 'utf8'))) {
-      watch(connectionEnd(options.adminSocket), Date.now());
+  async function keep(): Promise<boolean> {
+    const previous = await findPrevious(adminSocket, bootstrapFile);
+    if (previous === undefined) return false;
+    if ((await admin.isReady()) && keepable(previous, command) && options.isCurrent(previous.bootstrap)) {
+      watch(previous.instance, Date.now());
       enter('ready', 'Envoy was running already and is kept');
       return true;
     }
-    enter('starting', 'Envoy runs with an earlier configuration and is replaced');
-    const gone = connectionEnd(options.adminSocket);
-    await admin.post('/quitquitquit').catch(() => '');
-    await gone;
+    enter('starting', 'an Envoy that cannot be kept runs here, and is ended first');
+    await replace(previous.instance, admin, endsWithinMs);
     return false;
   }
 
+  async function launch(): Promise<void> {
+    if (ending.signal.aborted) throw new Error('Envoy was not to be started any more');
+    writeFileSync(bootstrapFile, options.bootstrap(), { mode: 0o600 });
+    rmSync(adminSocket, { force: true });
+    const startedAt = Date.now();
+    const launched = run(command);
+    instance = launched;
+    if (launched.pid !== undefined) record(bootstrapFile, { pid: launched.pid, command });
+    const outcome = await Promise.race([launched.exited, untilReady(admin, launched)]);
+    if (outcome !== 'ready') {
+      launched.kill('SIGKILL');
+      await launched.exited;
+      throw new Error(
+        `Envoy ${outcome}${launched.pid === undefined ? '' : ' before it was ready; its own log says why'}`,
+      );
+    }
+    if (ending.signal.aborted) return; // whoever ends it waits for its end
+    watch(launched, startedAt);
+    enter('ready', 'Envoy serves');
+  }
+
+  function watch(watched: Instance, startedAt: number): void {
+    instance = watched;
+    void watched.exited.then((how) => {
+      if (ending.signal.aborted) return;
+      deaths = Date.now() - startedAt >= backoff.forgottenAfterMs ? 1 : deaths + 1;
+      void restart(`Envoy ${how}`);
+    });
+  }
+
+  /** Never rejects: what fails is said, and tried again. */
+  async function restart(why: string): Promise<void> {
+    const waitMs = backoffMs(deaths, Math.random(), backoff);
+    enter('down', `${why}; started again in ${waitMs} ms`);
+    await sleep(waitMs, undefined, { signal: ending.signal }).catch(() => {});
+    if (ending.signal.aborted) return;
+    try {
+      await launch();
+    } catch (error) {
+      if (ending.signal.aborted) return;
+      deaths++;
+      void restart(error instanceof Error ? error.message : String(error));
+    }
+  }
+
   async function stop(drainMs: number): Promise<void> {
-    if (state === 'stopped') return;
-    const wasUp = state === 'ready';
+    const wasReady = state === 'ready';
     enter('draining', 'requests in flight end');
-    if (wasUp) {
-      await drain(admin, drainMs);
+    ending.abort();
+    const timer = setTimeout(() => instance?.kill('SIGKILL'), drainMs + endsWithinMs);
+    if (wasReady && instance !== undefined) {
+      await drain(admin, { deadline: Date.now() + drainMs, exited: instance.exited });
       await admin.post('/quitquitquit').catch(() => '');
-    } else child?.kill('SIGTERM');
-    const timer = setTimeout(() => child?.kill('SIGKILL'), 2_000);
-    await ended;
+    } else instance?.kill('SIGTERM');
+    const outcome = await Promise.race([instance?.exited, sleep(2 * endsWithinMs, 'stays', { ref: false })]);
     clearTimeout(timer);
-    rmSync(options.adminSocket, { force: true });
+    if (outcome === 'stays') return enter('stopped', 'Envoy does not end, and is left alone');
+    removeFiles();
     enter('stopped', 'Envoy has ended');
+  }
+
+  function kill(): void {
+    ending.abort();
+    instance?.kill('SIGKILL');
+  }
+
+  function removeFiles(): void {
+    forget(bootstrapFile);
+    for (const file of [adminSocket, bootstrapFile]) rmSync(file, { force: true });
   }
 
   function enter(next: EnvoyState, detail: string): void {
     state = next;
     options.onState(next, detail);
   }
+}
+
+/** Doubled with each death, and spread over the upper half, so that the pods of a node do not start in step. */
+export function backoffMs(deaths: number, random: number, { firstMs, longestMs }: Backoff): number {
+  const most = Math.min(longestMs, firstMs * 2 ** (deaths - 1));
+  return Math.round(most / 2 + (random * most) / 2);
 }
 
 function argumentsOf({ bootstrapFile, concurrency, logLevel }: EnvoyOptions): string[] {
@@ -134,24 +192,20 @@ function argumentsOf({ bootstrapFile, concurrency, logLevel }: EnvoyOptions): st
   ];
 }
 
-/** In the order that cut no request (pod-interception.md 8): not ready, no new callers, wait, then the caller ends it. */
-async function drain(admin: EnvoyAdmin, drainMs: number): Promise<void> {
-  const deadline = Date.now() + drainMs;
-  await admin.post('/healthcheck/fail').catch(() => '');
-  await admin.post('/drain_listeners?inboundonly&graceful&skip_exit').catch(() => '');
-  while (Date.now() < deadline && (await activeRequests(admin)) > 0) await sleep(50);
+/** Detached: in a process group of its own, so that Ctrl-C reaches us alone and requests in flight can end. */
+function run([binary = '', ...args]: readonly string[]): Instance {
+  const child = spawn(binary, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+  const exited = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(`could not be started: ${error.message}`));
+    child.once('exit', (code, signal) => resolve(signal ? `was ended by ${signal}` : `ended with code ${code}`));
+  });
+  return { pid: child.pid, exited, kill: (signal) => child.kill(signal) };
 }
 
-async function activeRequests(admin: EnvoyAdmin): Promise<number> {
-  const text = await admin.get('/stats?usedonly&filter=^http\\..*downstream_rq_active$').catch(() => '');
-  const counts = text.split('\n').filter((line) => !line.startsWith('http.admin.'));
-  return counts.reduce((sum, line) => sum + Number(line.split(': ')[1] ?? 0), 0);
-}
-
-async function untilReady(admin: EnvoyAdmin, exit: Promise<string>): Promise<string> {
+async function untilReady(admin: EnvoyAdmin, { exited }: Instance): Promise<string> {
   const deadline = Date.now() + readyWithinMs;
   let gone = false;
-  void exit.then(() => {
+  void exited.then(() => {
     gone = true;
   });
   while (!gone && Date.now() < deadline) {
@@ -159,20 +213,4 @@ async function untilReady(admin: EnvoyAdmin, exit: Promise<string>): Promise<str
     await sleep(25);
   }
   return `did not serve within ${readyWithinMs / 1000} s`;
-}
-
-function exitOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve) => {
-    child.once('error', (error) => resolve(`could not be started: ${error.message}`));
-    child.once('exit', (code, signal) => resolve(signal ? `ended by ${signal}` : `ended with code ${code}`));
-  });
-}
-
-/** The end of an Envoy that is not our child: an idle connection to its admin socket closes with it. */
-function connectionEnd(socket: string): Promise<string> {
-  return new Promise((resolve) => {
-    const connection = connect(socket);
-    connection.on('error', () => {});
-    connection.once('close', () => resolve('ended'));
-  });
 }

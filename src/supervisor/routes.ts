@@ -27,12 +27,10 @@ export async function refusal(
 ): Promise<string | undefined> {
   for (let attempt = 0; attempt < 40; attempt++) {
     const now = await routeCounts(admin);
-    const answered = names.filter(
-      (name) => now.taken(name) > before.taken(name) || now.refused(name) > before.refused(name),
-    );
+    if (now === undefined) return undefined; // it is away, and reads them when it starts
     const refused = names.filter((name) => now.refused(name) > before.refused(name));
     if (refused.length > 0) return `Envoy refused the routes of ${refused.join(', ')}; the earlier ones stay in force`;
-    if (answered.length === names.length) return undefined;
+    if (names.every((name) => now.taken(name) > before.taken(name))) return undefined;
     await sleep(50);
   }
   return `Envoy has not taken the routes of ${names.join(', ')} within 2 s`;
@@ -40,9 +38,11 @@ export async function refusal(
 
 export type RouteCounts = { taken(name: string): number; refused(name: string): number };
 
-/** How many tables Envoy has taken and refused so far, by name. */
-export async function routeCounts(admin: EnvoyAdmin): Promise<RouteCounts> {
-  const text = await admin.get('/stats?filter=\\.rds\\..*\\.(update_success|update_rejected)$').catch(() => '');
+/** How many tables Envoy has taken and refused so far, by name; undefined where it cannot be asked. */
+export async function routeCounts(admin: EnvoyAdmin): Promise<RouteCounts | undefined> {
+  const filter = '\\.rds\\..*\\.(update_success|update_rejected)$';
+  const text = await admin.get(`/stats?filter=${filter}`).catch(() => undefined);
+  if (text === undefined) return undefined;
   const counts = new Map(text.split('\n').map((line) => line.trim().split(': ') as [string, string]));
   const count = (name: string, what: string) => Number(counts.get(`http.${name}.rds.${name}.${what}`) ?? 0);
   return { taken: (name) => count(name, 'update_success'), refused: (name) => count(name, 'update_rejected') };

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startWorld, type World } from './world.ts';
 
 const traceparent = (start: string) => `00-${start.padEnd(32, 'a')}-00f067aa0ba902b7-01`;
@@ -12,6 +12,7 @@ describe('the processor is asked', () => {
     world.state.forward = ['traceparent'];
   });
   afterAll(() => world?.close());
+  afterEach(() => world.fallbacksAgree());
 
   test('0 times, inbound and outbound, for base traffic with a trace while nothing is remembered', async () => {
     for (let i = 0; i < 30; i++) await world.viaClient('a', { headers: { traceparent: traceparent(`b${i}`) } });
@@ -47,6 +48,7 @@ describe('the processor of a pod whose memory has run empty', () => {
     world.state.forward = ['traceparent'];
   });
   afterAll(() => world?.close());
+  afterEach(() => world.fallbacksAgree());
 
   test('is asked no longer', async () => {
     const asked = () => world.metric('a-base', 'lanekeeper_decisions_total', 'direction="outbound"');

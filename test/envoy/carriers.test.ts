@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startWorld, type World } from './world.ts';
 
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -56,7 +56,7 @@ describe('through two base hops the label travels with an application that forwa
     world = await startWorld({ members, client: {} });
   });
   afterAll(() => world?.close());
-  afterEach(() => vi.waitFor(async () => expect(await world.fallbacksCounted()).toBe(world.fallbacksSeen())));
+  afterEach(() => world.fallbacksAgree());
 
   test.each(carriers)('%s', async (_carrier, forward, headers) => {
     world.state.forward = forward;
@@ -110,6 +110,7 @@ describe('with propagation: header', () => {
     world = await startWorld({ members, client: {}, propagation: 'header' });
   });
   afterAll(() => world?.close());
+  afterEach(() => world.fallbacksAgree());
 
   test.each(carriers)('only what Envoy reads by itself carries the label: %s', async (_, forward, headers) => {
     world.state.forward = forward;

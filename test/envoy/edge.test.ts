@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { traceHeaders } from '../../src/propagation/trace.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -61,7 +61,7 @@ spec: { selector: { app: gateway }, trafficLabel: gray, match: [{ condition: "==
     if (down) process.kill(world.find('gateway').pid, 'SIGKILL');
   });
   afterAll(() => world?.close());
-  afterEach(() => vi.waitFor(async () => expect(await world.fallbacksCounted()).toBe(world.fallbacksSeen())));
+  afterEach(() => world.fallbacksAgree());
 
   test.each(spoofs)('%s chooses no lane', async (_what, headers) => {
     expect(await world.viaGateway({ path: '/a', headers })).toMatchObject({ status: 200, body: 'a-base b-base' });
@@ -87,4 +87,33 @@ spec: { selector: { app: gateway }, trafficLabel: gray, match: [{ condition: "==
       expect(answer).toMatchObject({ status: 200, body: down ? 'a-base b-base' : 'a-base b-gray' });
     },
   );
+});
+
+describe('at the edge port of a sidecar', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({
+      members: [{ service: 'a', sidecar: true, calls: 'b' }, { service: 'b' }, { service: 'b', label: 'gray' }],
+      edges: ['a'],
+      rules: `
+apiVersion: traffic.opensergo.io/v1alpha1
+kind: TrafficLabelRule
+metadata: { name: every-edge }
+spec: { trafficLabel: gray, match: [{ condition: "==", type: header, key: location, value: cn-shenzhen }] }`,
+    });
+    world.state.forward = ['traceparent'];
+  });
+  afterAll(() => world?.close());
+  afterEach(() => world.fallbacksAgree());
+
+  test.each(spoofs)('%s chooses no lane', async (_what, headers) => {
+    await world.viaPort('a-base', { headers: { location: 'cn-shenzhen' } }); // something is remembered
+    expect(await world.viaPort('a-base', { headers })).toMatchObject({ body: 'a-base b-base' });
+  });
+
+  test('a rule without selector labels a request, and its own trace carries it on', async () => {
+    expect(await world.viaPort('a-base', { headers: { location: 'cn-shenzhen' } })).toMatchObject({
+      body: 'a-base b-gray',
+    });
+  });
 });

@@ -1,7 +1,7 @@
 import http2 from 'node:http2';
 import { join } from 'node:path';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { envoyAdmin } from '../../src/supervisor/admin.ts';
 import { echoService, startGrpc, startHttp2 } from './http2-applications.ts';
 import { startWorld, type World } from './world.ts';
@@ -61,7 +61,7 @@ describe('gRPC, two hops of which the first forwards its trace only', () => {
     running = await startWorld({ ...world, application: startGrpc, protocols: { a: 'grpc', b: 'grpc' } });
   });
   afterAll(() => running?.close());
-  afterEach(() => vi.waitFor(async () => expect(await running.fallbacksCounted()).toBe(running.fallbacksSeen())));
+  afterEach(() => running.fallbacksAgree());
 
   const open = (port: number) => new Client(`127.0.0.1:${port}`, credentials.createInsecure());
 

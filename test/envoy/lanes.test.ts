@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startWorld, type World } from './world.ts';
 
 const gray = { headers: { 'x-opensergo-traffic': 'gray' } };
@@ -43,7 +43,7 @@ describe('a labelled request', () => {
     });
   });
   afterAll(() => world?.close());
-  afterEach(() => vi.waitFor(async () => expect(await world.fallbacksCounted()).toBe(world.fallbacksSeen())));
+  afterEach(() => world.fallbacksAgree());
 
   test('takes its lane, and one without a label takes base', async () => {
     expect(await answers(world, 'both', 20, gray)).toEqual({ 'both-gray': 20 });
@@ -137,7 +137,7 @@ describe('a workload with a label of its own', () => {
     });
   });
   afterAll(() => world?.close());
-  afterEach(() => vi.waitFor(async () => expect(await world.fallbacksCounted()).toBe(world.fallbacksSeen())));
+  afterEach(() => world.fallbacksAgree());
 
   test('gives it to what it sends without one, in header and baggage', async () => {
     expect(await answers(world, 'b', 5, { headers: { baggage: 'a=1' } })).toEqual({ 'b-gray': 5 });

@@ -46,7 +46,7 @@ spec: { selector: { app: gateway }, trafficLabel: gray, match: [{ condition: "==
     });
   });
   afterAll(() => world?.close());
-  afterEach(() => vi.waitFor(async () => expect(await world.fallbacksCounted()).toBe(world.fallbacksSeen())));
+  afterEach(() => world.fallbacksAgree());
 
   const gatewayIsHealthy = (healthy: boolean) =>
     vi.waitFor(
@@ -97,6 +97,19 @@ spec: { selector: { app: gateway }, trafficLabel: gray, match: [{ condition: "==
     expect(slow.reduce((sum, { ms }) => sum + ms, 0)).toBeLessThan(1_500);
     await gatewayIsHealthy(true);
     expect(await world.viaGateway({ path: '/b', headers: location })).toMatchObject({ body: 'b-gray' });
+  });
+
+  test('is switched off (the runtime key of its circuit breaker), requests go to base at once, and back when it is on', async () => {
+    await gatewayIsHealthy(true);
+    const admin = envoyAdmin(join(world.find('gateway').folder, 'admin.sock'));
+    const limit = (value: string) =>
+      admin.post(`/runtime_modify?circuit_breakers.lane_processor.default.max_requests=${value}`);
+    const asked = await world.metric('gateway', 'lanekeeper_decisions_total');
+    await limit('0');
+    expect(await world.viaGateway({ path: '/b', headers: location })).toMatchObject({ status: 200, body: 'b-base' });
+    expect(await world.metric('gateway', 'lanekeeper_decisions_total')).toBe(asked);
+    await limit('');
+    expect(await world.viaGateway({ path: '/b', headers: location })).toMatchObject({ status: 200, body: 'b-gray' });
   });
 
   test('is missing, requests with a label stay in their lane, by Envoy alone', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
+import { expect, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { fallbacks, readLaneCounts } from '../../src/admin/statistics.ts';
 import { startSidecar } from '../../src/app.ts';
@@ -35,6 +36,10 @@ export type WorldOptions = {
   readonly members: readonly MemberSpec[];
   readonly rules?: string;
   readonly strict?: readonly string[];
+  /** Services in which a lane `a` serves `a.b` as well. */
+  readonly hierarchical?: readonly string[];
+  /** Services whose port is an edge. */
+  readonly edges?: readonly string[];
   /** What the document of a service says of its port; `http` where absent. */
   readonly protocols?: Readonly<Record<string, 'http2' | 'grpc'>>;
   /** Starts applications of another kind than those that answer with a line. */
@@ -61,6 +66,8 @@ export type Running = {
   stop(): Promise<void>;
   /** Starts a process that was killed once more; it finds its Envoy. */
   restart(): Promise<void>;
+  /** Starts another one, which takes over from the one that runs; resolves when that one has ended. */
+  upgrade(): Promise<void>;
 };
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
@@ -107,11 +114,12 @@ export async function startWorld(options: WorldOptions) {
     outboundPorts,
     viaGateway,
     viaClient,
+    viaPort,
     find,
     sum,
     metric,
-    fallbacksCounted,
-    fallbacksSeen,
+    envoyStatistics,
+    fallbacksAgree,
     startMember: restartApplication,
     close,
   };
@@ -175,14 +183,18 @@ export async function startWorld(options: WorldOptions) {
     const own = planned.filter(({ service }) => service === name);
     const instances = own.map((member) => ({ address: '127.0.0.1', port: member.port, labels: labelsOf(member) }));
     const strict = options.strict?.includes(name) ? { strict: true } : {};
+    const hierarchical = options.hierarchical?.includes(name) ? { hierarchicalLabels: true } : {};
     return stringify({
       apiVersion: 'lanekeeper.io/v1alpha1',
       kind: 'Service',
       metadata: { name },
       spec: {
-        ports: [{ port: 80, protocol: options.protocols?.[name] ?? 'http' }],
+        ports: [
+          { port: 80, protocol: options.protocols?.[name] ?? 'http', edge: options.edges?.includes(name) ?? false },
+        ],
         paths: [`/${name}`],
         ...strict,
+        ...hierarchical,
         instances,
       },
     });
@@ -196,6 +208,11 @@ export async function startWorld(options: WorldOptions) {
   /** A request of the client to a service, as its own application would send it. */
   function viaClient(service: string, request: Parameters<typeof call>[1] = {}): Promise<Answer> {
     return call(outboundPorts.get(service) ?? 0, request);
+  }
+
+  /** A request to the port of a member, past everything in front of it. */
+  function viaPort(name: string, request: Parameters<typeof call>[1] = {}): Promise<Answer> {
+    return call(planned.find((member) => member.name === name)?.port ?? 0, request);
   }
 
   function find(name: string): Running {
@@ -218,6 +235,12 @@ export async function startWorld(options: WorldOptions) {
     return all.reduce((total, value) => total + value, 0);
   }
 
+  /** What the Envoy of one sidecar counts by route and lane. */
+  async function envoyStatistics(name: string): Promise<{ body: string }> {
+    const admin = envoyAdmin(join(find(name).folder, 'admin.sock'));
+    return { body: await admin.get('/stats/prometheus?usedonly&filter=^lanekeeper') };
+  }
+
   /** Fallbacks by the counters of all Envoys. */
   async function fallbacksCounted(): Promise<number> {
     const texts = await Promise.all(
@@ -231,9 +254,16 @@ export async function startWorld(options: WorldOptions) {
     );
   }
 
-  /** Requests that base instances saw with a label: what the counters must say. */
+  /** Requests that base instances saw with a label: what the counters must say. An edge labels its own, without falling back. */
   function fallbacksSeen(): number {
-    return seen.filter(({ member, label }) => member.includes('-base') && label !== undefined).length;
+    const isEdge = (member: string) => options.edges?.some((name) => member.startsWith(`${name}-`)) ?? false;
+    return seen.filter(({ member, label }) => member.includes('-base') && !isEdge(member) && label !== undefined)
+      .length;
+  }
+
+  /** Holds in every test: the counters of Envoy are what base instances saw. They are written when a request has ended. */
+  function fallbacksAgree(): Promise<void> {
+    return vi.waitFor(async () => expect(await fallbacksCounted()).toBe(fallbacksSeen()));
   }
 
   async function close(): Promise<void> {
@@ -255,26 +285,47 @@ async function startHere(name: string, folder: string, args: readonly string[]):
   });
   const sidecar = await startSidecar(settings.value, pino({ level: 'info' }, sink));
   const restart = () => Promise.reject(new Error(`${name} is not in a process of its own`));
-  return { name, folder, adminPort: sidecar.adminPort, pid: process.pid, log, stop: () => sidecar.stop(0), restart };
+  return {
+    name,
+    folder,
+    adminPort: sidecar.adminPort,
+    pid: process.pid,
+    log,
+    stop: () => sidecar.stop(0),
+    restart,
+    upgrade: restart,
+  };
 }
 
 async function startProcess(name: string, folder: string, args: readonly string[]): Promise<Running> {
   mkdirSync(folder, { recursive: true });
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-  const spawn = () =>
-    startChild({ name, args: [main, 'sidecar', ...args], env: {}, logFile: join(folder, 'log'), ready: 'message' });
+  const spawn = (...more: string[]) =>
+    startChild({
+      name,
+      args: [main, 'sidecar', ...args, ...more],
+      env: {},
+      logFile: join(folder, 'log'),
+      ready: 'message',
+    });
   let child = await spawn();
-  const running: Running = { name, folder, adminPort: portOf(child), pid: child.pid, log: [], stop, restart };
+  const running: Running = { name, folder, adminPort: portOf(child), pid: child.pid, log: [], stop, restart, upgrade };
   return running;
 
   function portOf({ message }: Child): number {
     return (message as { adminPort: number }).adminPort;
   }
 
-  async function restart(): Promise<void> {
-    child = await spawn();
+  async function restart(...more: string[]): Promise<void> {
+    child = await spawn(...more);
     running.adminPort = portOf(child);
     running.pid = child.pid;
+  }
+
+  async function upgrade(): Promise<void> {
+    const earlier = child;
+    await restart('--take-over', 'yes');
+    await earlier.exited;
   }
 
   /** Also where the process was killed by the test: its Envoy is still there. */

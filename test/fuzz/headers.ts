@@ -66,7 +66,11 @@ export const headersTarget: Target = {
     fc.option(headerValue, { nil: undefined }),
     (headers, direction, traced) => {
       const envoyTrace = traced === undefined ? undefined : traceparentId(traced);
-      const decision = decider.decide({ request: toRequest({ headers: { headers } }), direction, envoyTrace });
+      const decision = decider.decide({
+        request: toRequest({ headers: { headers } }, direction),
+        direction,
+        envoyTrace,
+      });
       const { requestHeaders, dynamicMetadata, ...rest } = toResponse(decision);
       assert.deepEqual(rest, {});
       const { status, clearRouteCache, headerMutation } = requestHeaders?.response ?? {};
@@ -81,7 +85,7 @@ export const headersTarget: Target = {
       for (const name of headerMutation?.removeHeaders ?? []) assert.ok(ours.includes(name));
       const written = new Map(set).get('x-opensergo-traffic')?.toString('latin1');
       assert.equal(written, decision.label);
-      assert.equal(clearRouteCache === true, decision.label !== undefined);
+      assert.equal(clearRouteCache, true, 'the route may be a refusal that only an answer leads past');
       if (decision.label !== undefined) assert.equal(parseLabel(decision.label), decision.label);
       assert.ok(JSON.stringify(dynamicMetadata).length < 500);
       assert.ok(memory.size <= 50 && memory.bytes <= 12_000);

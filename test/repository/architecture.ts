@@ -43,6 +43,7 @@ export const places: Readonly<Record<string, Place>> = {
 /** The files of pure folders that may import a package, because they turn text into documents. */
 export const packages: Readonly<Record<string, RegExp>> = {
   yaml: /^documents\/parse\.ts$/,
+  re2js: /^rules\/pattern\.ts$/,
   zod: /^documents\/validate\.ts$|^(rules|mesh)\/document\.ts$/,
 };
 

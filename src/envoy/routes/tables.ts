@@ -1,0 +1,145 @@
+// Route tables: the gateway's, one for each inbound port, and that of the services which this pod calls.
+
+import { refusingLabels } from '../../mesh/lanes.ts';
+import { findService, lanesOfWorkload, type Mesh } from '../../mesh/mesh.ts';
+import type { Inbound, Outbound, Workload } from '../../mesh/workload.ts';
+import { formatAddress } from '../../mesh/workload.ts';
+import { rulesFor, type TrafficRule } from '../../rules/compile.ts';
+import { applicationCluster, destinationHeader, type Resource, traceHeader, typeUrl } from '../resource.ts';
+import { gatesOf, isBelow, maxGates, pathMatch } from './gate.ts';
+import { answered, ask, hasRememberedTrace, labelling, refuse, safeRetry, usualAttempts, withLabel } from './route.ts';
+import { type Gate, serviceRoutes } from './service.ts';
+
+/** Name of the route table of an inbound port. */
+export const inboundTable = ({ listen }: Inbound): string => `inbound_${listen.port}`;
+
+/** Name of its table for callers that are no trusted peers. */
+export const untrustedTable = (inbound: Inbound): string => `${inboundTable(inbound)}_untrusted`;
+
+/**
+ * Every route table of a pod, by name: `gateway`, `outbound` and one for each inbound port. What changes with the rules
+ * is the gate; what changes with the mesh is the lanes.
+ */
+export function renderRoutes(workload: Workload, mesh: Mesh): ReadonlyMap<string, Resource> {
+  const tables = new Map<string, Resource>();
+  if (workload.gateway) tables.set('gateway', gatewayTable(workload, mesh));
+  for (const inbound of workload.inbound) {
+    const edge = isEdge(inbound, workload, mesh);
+    const ports = [{ inbound, edge, name: inboundTable(inbound) }];
+    if (!edge && workload.trustedPeers) ports.push({ inbound, edge: true, name: untrustedTable(inbound) });
+    for (const port of ports) tables.set(port.name, applicationTable(port, workload, mesh));
+  }
+  if (workload.outbound.length > 0) tables.set('outbound', outboundTable(workload, mesh));
+  return tables;
+}
+
+/** True where untrusted callers arrive: by the settings, or by the document of the service for the port behind it. */
+export function isEdge(inbound: Inbound, workload: Workload, mesh: Mesh): boolean {
+  const service = workload.service === undefined ? undefined : findService(mesh, workload.service, workload.namespace);
+  const instance = service?.instances.find(({ port }) => port === inbound.listen.port);
+  const port = instance?.servicePort ?? inbound.application.port;
+  return inbound.edge || service?.ports.some((candidate) => candidate.port === port && candidate.edge) === true;
+}
+
+/** Of all entries together: each has gates of its own. */
+const maxGatewayGates = 2_000;
+
+function gatewayTable(workload: Workload, mesh: Mesh): Resource {
+  const rules = rulesFor(mesh.rules, { ...workload, edge: true });
+  const entries = [...mesh.services.values()].flatMap((service) => service.paths.map((path) => ({ service, path })));
+  entries.sort((a, b) => b.path.length - a.path.length || (a.path < b.path ? -1 : 1));
+  const limit = Math.min(maxGates, Math.max(10, Math.floor(maxGatewayGates / entries.length)));
+  const routes = entries.flatMap(({ service, path }) => {
+    // A rule for a path that a longer entry owns has its gate there.
+    const longer = entries.filter((other) => other.path.length > path.length).map((other) => other.path);
+    const gates = ruleGates(rules, path, limit).filter(
+      ({ match }) => !longer.some((other) => typeof match['path'] === 'string' && isBelow(match['path'], other)),
+    );
+    const { namespace } = workload;
+    const refusing = refusingLabels(mesh.rules);
+    return serviceRoutes({ service, port: service.ports[0].port, namespace, match: pathMatch(path), gates, refusing });
+  });
+  const hosts = [{ name: 'gateway', domains: ['*'], routes, retry_policy: safeRetry(usualAttempts) }];
+  return routeConfiguration('gateway', { virtual_hosts: hosts });
+}
+
+function outboundTable(workload: Workload, mesh: Mesh): Resource {
+  const { namespace, propagation } = workload;
+  const own = lanesOfWorkload(mesh.rules, workload)[0];
+  const gates = propagation === 'trace' ? [{ match: hasRememberedTrace }] : [];
+  const refusing = refusingLabels(mesh.rules);
+  const hosts = workload.outbound.map((outbound) => {
+    const domains = [formatAddress(outbound.listen)];
+    const service = findService(mesh, outbound.service, namespace);
+    const port = service && (outbound.port ?? service.ports[0].port);
+    const known = service?.ports.some((candidate) => candidate.port === port);
+    if (service === undefined || port === undefined || !known)
+      return { name: domains[0], domains, routes: [noService(outbound)] };
+    const routes = serviceRoutes({ service, port, namespace, match: { prefix: '/' }, gates, own, refusing });
+    return { name: domains[0], domains, routes, retry_policy: safeRetry(usualAttempts) };
+  });
+  return routeConfiguration('outbound', { vhost_header: destinationHeader, virtual_hosts: hosts });
+}
+
+type InboundPort = { readonly inbound: Inbound; readonly edge: boolean; readonly name: string };
+
+/**
+ * The routes of an inbound port: the application is the only destination, so they say who is asked, and that a request
+ * without a label takes the workload's own on entry. A kubelet's probe is no traffic, and is left alone.
+ */
+function applicationTable({ inbound, edge, name }: InboundPort, workload: Workload, mesh: Mesh): Resource {
+  const toApplication = { route: { cluster: applicationCluster(inbound.listen.port), timeout: '0s' } };
+  const labelled = withLabel({ prefix: '/' }, { safe_regex: { regex: '.+' } });
+  const trace = { name: traceHeader, present_match: true };
+  const labelledTrace = { ...labelled, headers: [...(labelled['headers'] as Resource[]), trace] };
+  const correlates = workload.propagation === 'trace';
+  const probe = { prefix: '/', headers: [{ name: 'user-agent', string_match: { prefix: 'kube-probe/' } }] };
+  const own = lanesOfWorkload(mesh.rules, workload)[0];
+  const rest = { ...toApplication, ...labelling(own) };
+  const gates = ruleGates(rulesFor(mesh.rules, { ...workload, edge }));
+  const mayRefuse = gates.some((gate) => gate.refuse);
+  const routes = [
+    { name: 'in/probe', match: probe, ...toApplication },
+    ...(correlates ? [{ name: 'in/remember', match: labelledTrace, ...toApplication, ...ask }] : []),
+    { name: 'in/carried', match: labelled, ...toApplication },
+    ...(mayRefuse
+      ? [{ name: 'in/base:asked', match: { prefix: '/', ...answered('reason', { present_match: true }) }, ...rest }]
+      : []),
+    ...gates.map((gate) => ({
+      name: 'in/ask',
+      match: gate.match,
+      ...(gate.refuse ? refuse('lanekeeper cannot be asked whether this request may reach base') : rest),
+      ...ask,
+    })),
+    // A trace without a label counts in conflicts, where requests have been judged here (propagation/memory.ts).
+    ...(correlates && gates.length > 0 && own === undefined
+      ? [{ name: 'in/base:remember', match: { prefix: '/', headers: [trace] }, ...rest, ...ask }]
+      : []),
+    { name: own === undefined ? 'in/base' : `in/${own}:entered`, match: { prefix: '/' }, ...rest },
+  ];
+  return routeConfiguration(name, { virtual_hosts: [{ name: 'application', domains: ['*'], routes }] });
+}
+
+/** Rules whose label must never reach base come first: where both match, no answer is a refusal. */
+function ruleGates(rules: readonly TrafficRule[], prefix?: string, limit?: number): Gate[] {
+  const refusing = rules.filter(({ onFailure }) => onFailure === 'refuse');
+  const others = rules.filter(({ onFailure }) => onFailure !== 'refuse');
+  return [
+    ...gatesOf(refusing, prefix, limit).map((match) => ({ match, refuse: true })),
+    ...gatesOf(others, prefix, limit).map((match) => ({ match })),
+  ];
+}
+
+function noService({ service, port }: Outbound): Resource {
+  const what = port === undefined ? `service ${service}` : `port ${port} of service ${service}`;
+  return { name: 'no-service', match: { prefix: '/' }, ...refuse(`${what} is not in the mesh`) };
+}
+
+function routeConfiguration(name: string, table: Resource): Resource {
+  return {
+    '@type': typeUrl('config.route.v3.RouteConfiguration'),
+    name,
+    request_headers_to_remove: [destinationHeader, traceHeader],
+    ...table,
+  };
+}

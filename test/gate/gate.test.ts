@@ -1,0 +1,268 @@
+// The gate must let through whatever a rule could label: what it holds back, the processor never sees.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { gateNotes, gatesOf, isBelow, maxGates, pathMatch } from '../../src/envoy/routes/gate.ts';
+import { patternInBytes } from '../../src/envoy/routes/pattern.ts';
+import type { TrafficRule } from '../../src/rules/compile.ts';
+import { indexRules } from '../../src/rules/lookup.ts';
+import { match } from '../../src/rules/match.ts';
+import type { Label } from '../../src/traffic/label.ts';
+import { bytesOf, pathOf } from '../../src/traffic/request.ts';
+import { rulesOf, trafficRule } from '../rules/fixture.ts';
+import { cases, ruleText, type Written } from './cases.ts';
+import { isLetThrough, passes, requestOf, type Sent } from './evaluator.ts';
+
+test('whatever a rule labels is let through, at every prefix that the request is below', () => {
+  let labelled = 0;
+  fc.assert(
+    fc.property(cases, (given) => {
+      const { traffic } = rulesOf(ruleText(given));
+      const isRouted = passes(pathMatch(given.prefix), given.sent);
+      if (!isRouted || labelOf(traffic, given.sent) === undefined) return;
+      labelled += 1;
+      // Also where there are so few routes that they are merged, then reduced to presence, then to one.
+      for (const limit of [200, 2, 1, 0])
+        expect([limit, isLetThrough(gatesOf(traffic, given.prefix, limit), given.sent)]).toEqual([limit, true]);
+    }),
+    { seed: 3, numRuns: 6_000 },
+  );
+  expect(labelled).toBeGreaterThan(400);
+});
+
+function labelOf(rules: readonly TrafficRule[], sent: Sent): Label | undefined {
+  return match(indexRules(rules), requestOf(sent), 'w3c:1')?.label;
+}
+
+/** True where a request must have something that most have not. */
+function asksForValue({ type, condition }: Written): boolean {
+  return /^(?:header|query|cookie)$/.test(type) && /^(?:==|in|prefix|suffix|regex|exists)$/.test(condition);
+}
+
+const user = { condition: '==', key: 'user', value: '1' };
+
+describe('what a rule labels is let through', () => {
+  test.each<[string, object[], Sent]>([
+    ['a query among others', [{ ...user, type: 'query' }], { path: '/a?b=c&user=1&d', headers: [] }],
+    ['a query before a fragment', [{ ...user, type: 'query' }], { path: '/a?user=1#b', headers: [] }],
+    ['an encoded value', [{ ...user, type: 'query' }], { path: '/a?user=%31', headers: [] }],
+    ['an encoded key', [{ ...user, type: 'query' }], { path: '/a?us%65r=1', headers: [] }],
+    ['a key without a value', [{ ...user, value: '', type: 'query' }], { path: '/a?user', headers: [] }],
+    ['a key with an empty value', [{ ...user, value: '', type: 'query' }], { path: '/a?user=&b', headers: [] }],
+    [
+      'a query after a byte that is no UTF-8',
+      [{ ...user, type: 'query' }],
+      { path: '/\xff?a=\xe9&user=1', headers: [] },
+    ],
+    ['a cookie among others', [{ ...user, type: 'cookie' }], { path: '/', headers: [['cookie', 'a=b; user=1;c=d']] }],
+    ['a cookie with spaces', [{ ...user, type: 'cookie' }], { path: '/', headers: [['cookie', 'a=b;\tuser = 1 ']] }],
+    [
+      'a cookie on a second line',
+      [{ ...user, type: 'cookie' }],
+      {
+        path: '/',
+        headers: [
+          ['cookie', 'a=b'],
+          ['cookie', 'user=1'],
+        ],
+      },
+    ],
+    [
+      'a cookie after a byte that is no UTF-8',
+      [{ ...user, type: 'cookie' }],
+      { path: '/', headers: [['cookie', 'name=Jos\xe9; user=1']] },
+    ],
+    [
+      'a cookie before a byte that is no UTF-8',
+      [{ ...user, type: 'cookie' }],
+      { path: '/', headers: [['cookie', 'user=1; name=Jos\xe9']] },
+    ],
+    [
+      'a header on two lines',
+      [{ ...user, type: 'header', key: 'X', value: 'a,b' }],
+      {
+        path: '/',
+        headers: [
+          ['x', 'a'],
+          ['x', 'b'],
+        ],
+      },
+    ],
+    ['an empty header', [{ ...user, type: 'header', key: 'X', value: '' }], { path: '/', headers: [['x', '']] }],
+    [
+      'a path in UTF-8',
+      [{ condition: '==', type: 'path', value: '/größe' }],
+      { path: bytesOf('/größe?a'), headers: [] },
+    ],
+  ])('%s', (_, conditions, sent) => {
+    const { traffic } = rulesOf(trafficRule('gray', { match: conditions }));
+    expect(labelOf(traffic, sent)).toBe('gray');
+    expect(isLetThrough(gatesOf(traffic), sent)).toBe(true);
+  });
+});
+
+describe('what no rule can label is not shown to the processor', () => {
+  const path = { condition: '==', type: 'path', value: '/a/b' };
+  test.each<[string, object, Sent]>([
+    ['another value', { match: [{ ...user, type: 'cookie' }] }, { path: '/', headers: [['cookie', 'user=12']] }],
+    [
+      'another cookie',
+      { match: [{ ...user, type: 'cookie' }] },
+      { path: '/', headers: [['cookie', 'xuser=1; user2=1']] },
+    ],
+    ['another parameter', { match: [{ ...user, type: 'query' }] }, { path: '/?xuser=1&user=12', headers: [] }],
+    ['a path like the query', { match: [{ ...user, type: 'query' }] }, { path: '/user=1', headers: [] }],
+    ['the key of a query alone', { match: [{ ...user, type: 'query' }] }, { path: '/?user', headers: [] }],
+    ['an encoded path without a query', { match: [{ ...user, type: 'query' }] }, { path: '/a%20b', headers: [] }],
+    ['a longer path', { match: [path] }, { path: '/a/b/c', headers: [] }],
+    ['no header', { match: [{ ...user, type: 'header' }] }, { path: '/', headers: [] }],
+    ['one of two conditions', { match: [path, { ...user, type: 'header' }] }, { path: '/a/b', headers: [] }],
+    ['a rule without conditions', { match: [] }, { path: '/', headers: [] }],
+    ['a percentage of zero', { match: [path], percentage: 0 }, { path: '/a/b', headers: [] }],
+    ['two paths at once', { match: [path, { ...path, value: '/a' }] }, { path: '/a/b', headers: [] }],
+  ])('%s', (_, spec, sent) => {
+    expect(isLetThrough(gatesOf(rulesOf(trafficRule('gray', spec)).traffic), sent)).toBe(false);
+  });
+
+  test('requests that have nothing in common with the conditions, whatever the rules', () => {
+    fc.assert(
+      fc.property(cases, (given) => {
+        fc.pre(given.rules.every(({ match }) => match.some(asksForValue)));
+        const gates = gatesOf(rulesOf(ruleText(given)).traffic, given.prefix);
+        const sent: Sent = { path: '/a/b?nothing=here', headers: [['cookie', 'session=0123; theme=dark']] };
+        expect(isLetThrough(gates, sent)).toBe(false);
+      }),
+      { seed: 5, numRuns: 300 },
+    );
+  });
+
+  test('a rule for a path that is not below the prefix', () => {
+    const { traffic } = rulesOf(trafficRule('gray', { match: [path] }));
+    expect(gatesOf(traffic, '/b')).toEqual([]);
+    expect(gatesOf(traffic, '/a/b/c')).toEqual([]);
+    expect(gatesOf(traffic, '/a/')).toEqual([{ path: '/a/b' }]);
+  });
+});
+
+test.each([
+  ['/', '/', true],
+  ['/a', '/', true],
+  ['/a', '/a', true],
+  ['/a', '/a/', true],
+  ['/a/', '/a', true],
+  ['/a/b', '/a', true],
+  ['/ab', '/a', false],
+  ['/', '/a', false],
+  ['/b/a', '/a', false],
+])('%s is below %s: %s, for lanekeeper and in Envoy’s match', (path, prefix, below) => {
+  expect(isBelow(path, prefix)).toBe(below);
+  expect(passes(pathMatch(prefix), { path, headers: [] })).toBe(below);
+  expect(passes(pathMatch(prefix), { path: `${path}?q`, headers: [] })).toBe(below);
+  expect(pathOf(requestOf({ path: `${path}?q`, headers: [] }))).toBe(path);
+});
+
+describe('a thousand rules', () => {
+  const gatesFor = (conditionsOf: (position: number) => object[]) =>
+    gatesOf(
+      rulesOf(Array.from({ length: 1_000 }, (_, at) => trafficRule(`r${at}`, { match: conditionsOf(at) })).join(''))
+        .traffic,
+    );
+
+  test('that differ in one value are told apart by a few regular expressions', () => {
+    const gates = gatesFor((at) => [
+      { ...user, type: 'header', value: `user-${at}` },
+      { ...user, type: 'cookie' },
+    ]);
+    expect(gates.length).toBe(5);
+    const asked = (value: string): boolean =>
+      isLetThrough(gates, {
+        path: '/',
+        headers: [
+          ['user', value],
+          ['cookie', 'user=1'],
+        ],
+      });
+    expect(['user-0', 'user-999', 'user-1000', 'user-'].map(asked)).toEqual([true, true, false, false]);
+  });
+
+  test('that look at paths are told apart by the path', () => {
+    const gates = gatesFor((at) => [{ condition: '==', type: 'path', value: `/p${at}` }]);
+    expect(gates.length).toBeLessThanOrEqual(maxGates);
+    expect(['/p0', '/p999?a=b', '/p1000', '/'].map((path) => isLetThrough(gates, { path, headers: [] }))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  test('that differ in two values ask wherever what they look at is there', () => {
+    const gates = gatesFor((at) => [
+      { condition: 'prefix', type: 'header', key: 'a', value: `${at}` },
+      { condition: 'suffix', type: 'header', key: 'b', value: `${at}` },
+    ]);
+    expect(gates).toEqual([{ prefix: '/', headers: [{ name: 'a', present_match: true }] }]);
+  });
+
+  test('that have nothing in common let everything through', () => {
+    const gates = gatesFor((at) => [{ condition: '==', type: 'header', key: `x-${at}`, value: '1' }]);
+    expect(gates).toEqual([{ prefix: '/' }]);
+  });
+});
+
+test('a rule for everything lets everything through, in one route', () => {
+  const lane = `apiVersion: traffic.opensergo.io/v1alpha1
+kind: TrafficLane
+metadata: { name: all }
+spec: { rules: { lane: { name: gray }, workload: { selector: { app: b } } } }
+`;
+  const { traffic } = rulesOf(lane + trafficRule('a', { match: [{ ...user, type: 'header' }] }));
+  expect(gatesOf(traffic)).toEqual([{ prefix: '/' }]);
+  expect(gatesOf(traffic, '/b')).toEqual([{ path_separated_prefix: '/b' }]);
+});
+
+test('what routes cannot say of a rule is noted', () => {
+  const notesFor = (spec: object): readonly string[] => {
+    const { traffic } = rulesOf(trafficRule('a', spec));
+    return [...gateNotes(traffic).values()].flat();
+  };
+  expect(notesFor({ match: [{ ...user, type: 'header' }] })).toEqual([]);
+  expect(notesFor({ match: [{ ...user, type: 'header' }], percentage: 12.5 })).toEqual([
+    'percentage 12.5 is decided by the processor',
+  ]);
+  expect(notesFor({ match: [{ condition: '==', type: 'sourceIp', value: '10.0.0.0/8' }] })).toEqual([
+    'routes do not know the source address',
+  ]);
+  expect(
+    notesFor({
+      match: [{ ...user, condition: '!=', type: 'query' }],
+      anyOf: [
+        [{ ...user, condition: 'notIn', type: 'cookie', value: ['1'] }],
+        [{ condition: 'regex', type: 'header', key: 'a', value: '\\pL' }],
+      ],
+    }),
+  ).toEqual([
+    'routes cannot say "!=" of query user',
+    'routes cannot say "notIn" of cookie user',
+    'routes cannot say "regex" of header a',
+  ]);
+  expect(notesFor({ match: [{ condition: 'exists', type: 'sourceLabel', key: 'a' }], percentage: 5 })).toEqual([]);
+});
+
+describe('a pattern is told to Envoy in bytes', () => {
+  const multibyte = '[\\xc2-\\xdf][\\x80-\\xbf]|[\\xe0-\\xef][\\x80-\\xbf]{2}|[\\xf0-\\xf4][\\x80-\\xbf]{3}';
+  test.each([
+    ['cn-(?:shenzhen|beijing)', 'cn-(?:shenzhen|beijing)'],
+    ['[a-z]+\\.example', '[a-z]+\\.example'],
+    ['(a|b){2,3}$', '(a|b){2,3}$'],
+    ['.*', `(?:[^\\n\\x80-\\xff]|${multibyte})*`],
+    ['[^/]+', `(?:[^/\\x80-\\xff]|${multibyte})+`],
+    ['\\D', `(?:[^\\d\\x80-\\xff]|${multibyte})`],
+    ['ö+', '(?:ö)+'],
+    ['\\\\E', '\\\\E'],
+  ])('%s', (pattern, expected) => expect(patternInBytes(pattern)).toBe(expected));
+
+  test.each(['\\pL', '[[:alpha:]]', '[a-ö]', '[^\\D]', '\\Qa', '(?P<name>a)', '(?s).', '(?i)a', '\\x41', 'a\tb'])(
+    'or not at all: %s',
+    (pattern) => expect(patternInBytes(pattern)).toBeUndefined(),
+  );
+});

@@ -1,0 +1,361 @@
+import { hostname } from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { formatProblem } from '../../src/problem.ts';
+import { parseSettings, type Settings } from '../../src/settings/settings.ts';
+import { type SettingName, settingTable, variableOf } from '../../src/settings/table.ts';
+
+type Environment = Readonly<Record<string, string>>;
+
+const needed = { config: '/rules', inbound: '9101=8080' };
+
+/** The settings of flags by name, beside those that every sidecar needs. */
+function settings(flags: Partial<Record<SettingName, string>>, env: Environment = {}): Settings {
+  const args = Object.entries({ ...needed, ...flags }).map(([name, value]) => `--${name}=${value}`);
+  const parsed = parseSettings(args, env);
+  if (!parsed.ok) throw new Error(parsed.problems.map(formatProblem).join('\n'));
+  return parsed.value;
+}
+
+function mistakes(args: readonly string[], env: Environment = {}): string[] {
+  const parsed = parseSettings(args, env);
+  return parsed.ok ? [] : parsed.problems.map(formatProblem);
+}
+
+/** Of one flag that is not as it should be. */
+function mistake(name: string, value: string): string | undefined {
+  return mistakes(['--config', '/rules', '--inbound', '9101=8080', `--${name}`, value])[0];
+}
+
+const local = '127.0.0.1';
+const port = (number: number, address = local): object => ({ address, port: number });
+
+test('what is not said has its default', () => {
+  expect(settings({})).toEqual({
+    workload: {
+      name: hostname(),
+      namespace: 'default',
+      labels: {},
+      propagation: 'trace',
+      edgeTrace: 'strip',
+      inbound: [{ listen: port(9101), application: port(8080), edge: false }],
+      outbound: [],
+    },
+    config: ['/rules'],
+    runDirectory: '/run/lanekeeper',
+    admin: port(15020),
+    envoy: undefined,
+    concurrency: 1,
+    accessLog: undefined,
+    envoyLogLevel: 'warning',
+    logLevel: 'info',
+    memory: { maxEntries: 100_000, maxBytes: 67_108_864, ttlMs: 60_000 },
+    drainMs: 10_000,
+    socketGroup: undefined,
+  });
+});
+
+/** Every setting: two texts, and what the settings are with the first. */
+const everySetting: Readonly<Record<SettingName, [string, string, object]>> = {
+  config: ['/a, b.yaml', '/c', { config: ['/a', 'b.yaml'] }],
+  name: ['a-1', 'b-1', { workload: { name: 'a-1' } }],
+  namespace: ['shop', 'other', { workload: { namespace: 'shop' } }],
+  labels: ['app=a, version=v=2', 'app=b', { workload: { labels: { app: 'a', version: 'v=2' } } }],
+  service: ['a', 'b', { workload: { service: 'a' } }],
+  'take-over': ['yes', 'no', { takeOver: true }],
+  'trusted-peers': [
+    '10.0.0.0/8, fd00::1',
+    '127.0.0.0/8',
+    {
+      workload: {
+        trustedPeers: [
+          { address: '10.0.0.0', prefix: 8 },
+          { address: 'fd00::1', prefix: 128 },
+        ],
+      },
+    },
+  ],
+  gateway: ['0.0.0.0:8080', '8081', { workload: { gateway: port(8080, '0.0.0.0') } }],
+  inbound: [
+    '[::]:9101=[::1]:8080/edge, 9102=81',
+    '9103=8083',
+    {
+      workload: {
+        inbound: [
+          { listen: port(9101, '::'), application: port(8080, '::1'), edge: true },
+          { listen: port(9102), application: port(81), edge: false },
+        ],
+      },
+    },
+  ],
+  outbound: [
+    '23101=b, 127.0.0.2:23101=c.other:9090',
+    '23103=d',
+    {
+      workload: {
+        outbound: [
+          { listen: port(23101), service: 'b' },
+          { listen: port(23101, '127.0.0.2'), service: 'c.other', port: 9090 },
+        ],
+      },
+    },
+  ],
+  propagation: ['header', 'trace', { workload: { propagation: 'header' } }],
+  'edge-trace': ['keep', 'strip', { workload: { edgeTrace: 'keep' } }],
+  'run-dir': ['/run/a', '/run/b', { runDirectory: '/run/a' }],
+  admin: ['[::1]:0', '15021', { admin: port(0, '::1') }],
+  envoy: ['/opt/envoy', '/opt/b', { envoy: '/opt/envoy' }],
+  concurrency: ['4', '2', { concurrency: 4 }],
+  'access-log': ['stdout', '/b', { accessLog: 'stdout' }],
+  'envoy-log-level': ['critical', 'off', { envoyLogLevel: 'critical' }],
+  'log-level': ['debug', 'warn', { logLevel: 'debug' }],
+  'memory-entries': ['10', '20', { memory: { maxEntries: 10 } }],
+  'memory-bytes': ['1000', '2000', { memory: { maxBytes: 1_000 } }],
+  'memory-ttl': ['500ms', '1s', { memory: { ttlMs: 500 } }],
+  drain: ['2m', '1h', { drainMs: 120_000 }],
+  'socket-group': ['1000', '2', { socketGroup: 1_000 }],
+};
+
+describe('every setting has a flag and a variable, and the flag wins', () => {
+  test.each(Object.keys(settingTable) as SettingName[])('%s', (name) => {
+    const [text, other, expected] = everySetting[name];
+    const without = Object.entries(needed).filter(([flag]) => flag !== name);
+    const args = without.map(([flag, value]) => `--${flag}=${value}`);
+    const variable = variableOf(name);
+    expect(variable).toMatch(/^LANEKEEPER_[A-Z_]+$/);
+    for (const [more, env] of [
+      [[`--${name}`, text], {}],
+      [[`--${name}=${text}`], { [variable]: other }],
+      [[], { [variable]: text }],
+    ] as [string[], Environment][]) {
+      expect(parseSettings([...args, ...more], env)).toMatchObject({ ok: true, value: expected });
+    }
+    expect(parseSettings([...args, `--${name}`, other], { [variable]: text })).not.toMatchObject({ value: expected });
+  });
+
+  test('an empty one is as none', () => {
+    expect(settings({ drain: '', 'access-log': '' }, { LANEKEEPER_NAMESPACE: '' })).toEqual(settings({}));
+  });
+});
+
+describe('a value that is none is answered with what was expected', () => {
+  const anAddress = 'a port, or an IP address and a port such as 0.0.0.0:8080 or [::]:8080';
+  const ports = 'ports such as 9101=8080, where this pod listens and where the application does, or 9101=8080/edge';
+  const services = 'ports and services such as 23101=orders or 23102=stock.other:9090';
+  const grammar =
+    '1 to 63 letters, digits, "-", "_" or ".", beginning and ending with a letter or digit, and not "base" (that is no label)';
+  test.each<[SettingName, string, string]>([
+    ['name', 'a b', 'a name such as orders-7d4f'],
+    ['namespace', '-a', 'a name such as orders-7d4f'],
+    ['labels', 'app', 'labels such as app=orders,version=v2, not "app"'],
+    ['labels', '=a', 'labels such as app=orders,version=v2, not "=a"'],
+    ['labels', 'app=a,app=b', 'each label once, not app twice'],
+    ['labels', 'traffic.opensergo.io/label=base', `after traffic.opensergo.io/label= a label: ${grammar}`],
+    ['labels', 'traffic.opensergo.io/label=', `after traffic.opensergo.io/label= a label: ${grammar}`],
+    ['gateway', '0', anAddress],
+    ['gateway', '65536', anAddress],
+    ['gateway', 'localhost:80', anAddress],
+    ['gateway', '::1:80', anAddress],
+    ['gateway', '[::1]', anAddress],
+    ['gateway', '10.0.0.256:80', anAddress],
+    ['admin', '65536', anAddress],
+    ['inbound', '9101', `${ports}, not "9101"`],
+    ['inbound', '9101=8080,9102=', `${ports}, not "9102="`],
+    ['inbound', '0=8080', `${ports}, not "0=8080"`],
+    ['inbound', '9101=0', `${ports}, not "9101=0"`],
+    ['inbound', '9101=8080/egde', `${ports}, not "9101=8080/egde"`],
+    ['outbound', '1=b,2=C', `${services}, not "2=C"`],
+    ['outbound', '1=b:0', `${services}, not "1=b:0"`],
+    ['outbound', '1=b:65536', `${services}, not "1=b:65536"`],
+    ['outbound', 'b=1', `${services}, not "b=1"`],
+    ['propagation', 'both', 'one of trace, header'],
+    ['edge-trace', 'Keep', 'one of strip, keep'],
+    ['concurrency', '0', 'a whole number above 0'],
+    ['concurrency', '1.5', 'a whole number above 0'],
+    ['memory-entries', '1e6', 'a whole number above 0'],
+    ['memory-bytes', '-1', 'a whole number above 0'],
+    ['memory-ttl', '60', 'a duration such as 500ms, 60s or 5m'],
+    ['drain', '1 h', 'a duration such as 500ms, 60s or 5m'],
+    ['socket-group', 'root', 'a whole number above 0'],
+    ['envoy-log-level', 'warn', 'one of trace, debug, info, warning, error, critical, off'],
+    ['log-level', 'warning', 'one of trace, debug, info, warn, error, silent'],
+  ])('--%s %s', (name, value, expected) => {
+    const args = Object.entries({ ...needed, [name]: value }).map(([flag, text]) => `--${flag}=${text}`);
+    const message = `found ${JSON.stringify(value)}, expected ${expected}`;
+    expect(mistakes(args)).toEqual([`--${name}: ${message}`]);
+    const others = args.filter((arg) => !arg.startsWith(`--${name}=`));
+    expect(mistakes(others, { [variableOf(name)]: value })).toEqual([`${variableOf(name)}: ${message}`]);
+  });
+});
+
+test('every mistake is reported at once, by the name of the flag or variable that it came from', () => {
+  expect(
+    mistakes(['--drain', 'soon', '--colour=blue', 'extra', '--admin', '9101', '--inbound', '9101=8080', '--name'], {
+      LANEKEEPER_CONCURRENCY: 'all',
+      LANEKEEPER_PROPAGATION: 'header',
+    }),
+  ).toEqual([
+    '--colour: unknown flag; see lanekeeper sidecar --help',
+    'unexpected "extra"; a sidecar takes flags only',
+    '--name: found no value, expected NAME',
+    'LANEKEEPER_CONCURRENCY: found "all", expected a whole number above 0',
+    '--drain: found "soon", expected a duration such as 500ms, 60s or 5m',
+    '--config: found nothing, expected a file or folder with rules and services',
+    '--admin: found port 9101, which is listened on already (--inbound); give each listener a port of its own',
+  ]);
+});
+
+describe('a command line', () => {
+  test('without anything says what is needed', () => {
+    expect(mistakes([])).toEqual([
+      '--inbound: found neither --gateway nor --inbound nor --outbound, expected a port to listen on',
+      '--config: found nothing, expected a file or folder with rules and services',
+    ]);
+  });
+
+  test('whose only port is wrong is told of that, not that there is none', () => {
+    expect(mistakes(['--config', '/a', '--gateway', 'x'])).toEqual([expect.stringContaining('--gateway: found "x"')]);
+  });
+
+  test('with a name that every object has is not taken for a flag', () => {
+    expect(mistake('constructor', 'x')).toBe('--constructor: unknown flag; see lanekeeper sidecar --help');
+    expect(mistake('__proto__', 'x')).toBe('--__proto__: unknown flag; see lanekeeper sidecar --help');
+  });
+
+  test('with an unknown flag is told of it once, not of its value too', () => {
+    expect(mistakes(['--config=/a', '--gateway=80', '--colour', 'blue', '-x', 'y'])).toEqual([
+      '--colour: unknown flag; see lanekeeper sidecar --help',
+      '-x: unknown flag; see lanekeeper sidecar --help',
+    ]);
+  });
+
+  test('with something that is no flag is told so, at its beginning too', () => {
+    expect(mistakes(['rules', '--config=/a', '--gateway=80'])).toEqual([
+      'unexpected "rules"; a sidecar takes flags only',
+    ]);
+  });
+
+  test('that ends in a flag without its value, or goes on with another flag, is told which value is missing', () => {
+    expect(mistakes(['--config=/a', '--gateway=80', '--run-dir', '--name', 'a', '--drain'])).toEqual([
+      '--run-dir: found no value, expected FOLDER',
+      'unexpected "a"; a sidecar takes flags only',
+      '--drain: found no value, expected DURATION',
+    ]);
+  });
+});
+
+describe('a repeated flag', () => {
+  test('adds to a list', () => {
+    const args = [
+      '--config',
+      '/a',
+      '--config',
+      '/b',
+      '--outbound',
+      '1=a',
+      '--outbound',
+      '2=b',
+      '--labels',
+      'a=1',
+      '--labels',
+      'b=2',
+    ];
+    expect(parseSettings(args, {})).toMatchObject({
+      value: {
+        config: ['/a', '/b'],
+        workload: { labels: { a: '1', b: '2' }, outbound: [{ service: 'a' }, { service: 'b' }] },
+      },
+    });
+  });
+
+  test('is a mistake where there is one value', () => {
+    const args = ['--config', '/a', '--gateway', '80', '--run-dir', '/a', '--run-dir', '/b', '--name', 'a', '--name=b'];
+    expect(mistakes(args)).toEqual([
+      '--run-dir: found "/b" as a second value, expected one',
+      '--name: found "b" as a second value, expected one',
+    ]);
+  });
+});
+
+describe('listeners', () => {
+  test.each<[string, string[], string | undefined]>([
+    [
+      'of one address and port',
+      ['--gateway=80', '--outbound=80=b'],
+      '--outbound: found port 80, which is listened on already (--gateway)',
+    ],
+    [
+      'of one port twice in a flag',
+      ['--outbound=80=b,80=c'],
+      '--outbound: found port 80, which is listened on already;',
+    ],
+    ['of one port, one on every address', ['--outbound=0.0.0.0:80=b,127.0.0.2:80=c'], '--outbound: found port 80,'],
+    [
+      'of one port, one on every address of IPv6',
+      ['--outbound=[::]:80=b,127.0.0.2:80=c'],
+      '--outbound: found port 80,',
+    ],
+    [
+      'of one port, inbound: they are known by it',
+      ['--inbound=127.0.0.1:80=1,127.0.0.2:80=2'],
+      '--inbound: found port 80,',
+    ],
+    ['of the admin port', ['--gateway=15020'], '--admin: found port 15020, which is listened on already (--gateway)'],
+    ['of one port on two addresses', ['--outbound=127.0.0.1:80=b,127.0.0.2:80=c'], undefined],
+    ['of one port on two addresses of IPv6', ['--outbound=[::1]:80=b,[fd00::2]:80=c'], undefined],
+    ['beside any free admin port', ['--gateway=80', '--admin=0'], undefined],
+  ])('%s', (_, args, expected) => {
+    const found = mistakes(['--config=/a', ...args]);
+    expect(found).toEqual(expected === undefined ? [] : [expect.stringContaining(expected)]);
+  });
+});
+
+describe('the own label comes from the environment', () => {
+  const key = 'traffic.opensergo.io/label';
+  const bootstrap = 'OPENSERGO_BOOTSTRAP_CONFIG';
+  const needed = ['--config=/a', '--gateway=80'];
+  test.each<[string, Environment, string[], string | undefined]>([
+    ['by the name of the article', { [key]: 'gray' }, [], 'gray'],
+    ['by several', { [key]: 'gray, blue' }, [], 'gray, blue'],
+    ['by what OpenSergo’s agents take', { [bootstrap]: '{"OPENSERGO_LABEL":"gray","a":1}' }, [], 'gray'],
+    ['not where that names none', { [bootstrap]: '{"endpoint":"a"}' }, [], undefined],
+    ['not where that is empty', { [bootstrap]: '{"OPENSERGO_LABEL":""}' }, [], undefined],
+    [
+      'by the name of the article before the agents’',
+      { [key]: 'gray', [bootstrap]: '{"OPENSERGO_LABEL":"b"}' },
+      [],
+      'gray',
+    ],
+    ['but a flag wins', { [key]: 'gray' }, [`--labels=app=a,${key}=blue`], 'blue'],
+    ['and other labels stay beside it', { [key]: 'gray' }, ['--labels=app=a'], 'gray'],
+    ['not where there is none', {}, [], undefined],
+    ['not where it is empty', { [key]: '' }, [], undefined],
+  ])('%s', (_, env, args, label) => {
+    const parsed = parseSettings([...needed, ...args], env);
+    expect(parsed).toMatchObject({ ok: true });
+    expect(parsed.ok && parsed.value.workload.labels[key]).toBe(label);
+  });
+
+  test.each<[string, Environment, string]>([
+    ['no label', { [key]: 'base' }, `${key}: found "base", expected a label: `],
+    ['one of several is none', { [key]: 'gray,-b' }, `${key}: found "gray,-b", expected a label: `],
+    [
+      'no label, by OpenSergo',
+      { [bootstrap]: '{"OPENSERGO_LABEL":"a b"}' },
+      `OPENSERGO_LABEL of ${bootstrap}: found "a b", expected a label: `,
+    ],
+    [
+      'no JSON',
+      { [bootstrap]: 'OPENSERGO_LABEL=gray' },
+      `${bootstrap}: found "OPENSERGO_LABEL=gray", expected a JSON object such as {"OPENSERGO_LABEL": "gray"}`,
+    ],
+    ['no object', { [bootstrap]: '["gray"]' }, `${bootstrap}: found "[\\"gray\\"]", expected a JSON object`],
+    ['nothing', { [bootstrap]: 'null' }, `${bootstrap}: found "null", expected a JSON object`],
+    [
+      'no text',
+      { [bootstrap]: '{"OPENSERGO_LABEL":2}' },
+      `${bootstrap}: found "{\\"OPENSERGO_LABEL\\":2}", expected a JSON object`,
+    ],
+  ])('or is a mistake: %s', (_, env, expected) => {
+    expect(mistakes(needed, env)).toEqual([expect.stringContaining(expected)]);
+  });
+});

@@ -98,6 +98,7 @@ export const messagesTarget: Target = {
     fc.array(conversation, { minLength: 1, maxLength: 4 }),
     fc.option(noise, { nil: undefined, freq: 1 }),
     async (all, raw) => {
+      renewSession();
       if (raw !== undefined) await send(raw);
       for (const [index, { replies, code }] of (await Promise.all(all.map(converse))).entries()) {
         const { messages, rubbish, end } = all[index] as Conversation;
@@ -146,15 +147,15 @@ function flipped(bytes: Buffer, at: number, bits: number): Buffer {
 
 /**
  * A connection for some hundred streams: Node's client goes on counting what it wrote to a stream that it reset, and at
- * 10 MB it refuses to open any more (nothing of that reaches the server).
+ * 10 MB it refuses to open any more (nothing of that reaches the server). Between runs only: it refuses as well what it
+ * has not sent yet when it is closed.
  */
-function open(): http2.ClientHttp2Session {
-  if (session === undefined || session.closed || session.destroyed || (session.state.nextStreamID ?? 0) > 1000) {
-    session?.close();
-    session = http2.connect('http://localhost', { createConnection: () => connect(join(folder, 'extproc.sock')) });
-    session.on('error', () => undefined);
-  }
-  return session;
+function renewSession(): void {
+  if (session !== undefined && !session.closed && !session.destroyed && (session.state.nextStreamID ?? 0) < 1000)
+    return;
+  session?.close();
+  session = http2.connect('http://localhost', { createConnection: () => connect(join(folder, 'extproc.sock')) });
+  session.on('error', () => undefined);
 }
 
 /**
@@ -193,7 +194,8 @@ type Exchange = {
 };
 
 function exchange({ path, headers, chunks, end }: Exchange): Promise<{ messages: Buffer[]; code: string }> {
-  const stream = open().request({
+  assert.ok(session, 'renewed at the start of the run');
+  const stream = session.request({
     ':method': 'POST',
     ':path': path,
     'content-type': 'application/grpc',

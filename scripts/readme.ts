@@ -87,7 +87,7 @@ const purposes: Readonly<Record<string, string>> = {
   'main.ts': "the command line's door",
   cli: 'one command a file',
   demo: "the article's demonstration: applications, rules, who runs where",
-  'app.ts': 'a sidecar put together: what is opened, in which order, how it ends',
+  sidecar: 'a sidecar put together: what is opened, in which order, how it ends',
   settings: 'flags and environment → settings',
   admin: 'health, metrics, statistics of lanes',
   supervisor: "Envoy's binary, its life, its admin socket, its route files",

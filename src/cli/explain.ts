@@ -76,10 +76,14 @@ function parse(args: readonly string[]) {
     throw new Error(`found ${positionals.length} URLs, expected one: ${positionals.join(' ')}`);
   if (!values.config?.length)
     throw new Error('--config: found nothing, expected a file or folder with rules and services');
-  const at = valueOf('--at', form.oneOf(['gateway', 'edge', 'inbound'])(values.at), values.at);
-  const labels = valueOf('--labels', form.pairs(values.labels), values.labels);
-  const propagation = valueOf('--propagation', form.oneOf(['trace', 'header'])(values.propagation), values.propagation);
-  const format = valueOf('--format', form.oneOf(['text', 'json'])(values.format), values.format);
+  const at = parsedOf('--at', form.oneOf(['gateway', 'edge', 'inbound'])(values.at), values.at);
+  const labels = parsedOf('--labels', form.pairs(values.labels), values.labels);
+  const propagation = parsedOf(
+    '--propagation',
+    form.oneOf(['trace', 'header'])(values.propagation),
+    values.propagation,
+  );
+  const format = parsedOf('--format', form.oneOf(['text', 'json'])(values.format), values.format);
   const { request, url } = toRequest(values, target);
   return {
     config: values.config.flatMap((paths) => paths.split(',')),
@@ -91,7 +95,7 @@ function parse(args: readonly string[]) {
   };
 }
 
-function valueOf<T>(flag: string, parsed: form.Parsed<T>, given: string): T {
+function parsedOf<T>(flag: string, parsed: form.Parsed<T>, given: string): T {
   if ('value' in parsed) return parsed.value;
   throw new Error(`${flag}: found ${JSON.stringify(given)}, expected ${parsed.expected}`);
 }

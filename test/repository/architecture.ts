@@ -24,7 +24,7 @@ export const places: Readonly<Record<string, Place>> = {
   supervisor: { imports: ['problem.ts'] },
   admin: { imports: ['metrics.ts', 'problem.ts'] },
   settings: { imports: ['envoy', 'mesh', 'traffic', 'problem.ts'] },
-  'app.ts': {
+  sidecar: {
     imports: [
       ...['admin', 'decision', 'envoy', 'extproc', 'mesh', 'propagation', 'rules', 'settings', 'sources', 'supervisor'],
       ...['traffic', 'metrics.ts', 'problem.ts'],
@@ -34,7 +34,7 @@ export const places: Readonly<Record<string, Place>> = {
   cli: {
     imports: [
       ...['admin', 'decision', 'demo', 'envoy', 'extproc', 'mesh', 'propagation', 'rules', 'settings', 'sources'],
-      ...['supervisor', 'traffic', 'app.ts', 'metrics.ts', 'problem.ts'],
+      ...['supervisor', 'traffic', 'sidecar', 'metrics.ts', 'problem.ts'],
     ],
   },
   'main.ts': { imports: ['cli'] },

@@ -25,7 +25,7 @@ while (performance.now() < until && process.exitCode === undefined) {
   for (const [name, target] of chosen) {
     const numRuns = 100 * target.weight;
     await run(target, { seed, numRuns }).catch((error: unknown) => {
-      console.error(`\n${name}: ${target.promise}\n${inspect(error)}`);
+      console.error(`\n${name}: ${target.promise}\n${inspect(error).slice(0, 10_000)}`);
       console.error(`again: npm run fuzz -- --only ${name} --seed ${seed}`);
       process.exitCode = 1;
     });

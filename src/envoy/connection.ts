@@ -85,6 +85,19 @@ const localReply = {
       headers_to_add: [{ header: { key: reasonHeader, value: 'CONNECT is not served' } }],
     },
     {
+      // Envoy's own word for a body that outgrew the retry buffer between two attempts; what failed is the upstream.
+      filter: {
+        status_code_filter: { comparison: { op: 'EQ', value: { default_value: 507, runtime_key: 'lanekeeper.none' } } },
+      },
+      status_code: 503,
+      headers_to_add: [
+        {
+          header: { key: reasonHeader, value: 'body too large to be sent again %ROUTE_NAME%' },
+          append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+        },
+      ],
+    },
+    {
       filter: { response_flag_filter: { flags: ['UH', 'NC', 'UF', 'UO', 'UT', 'UC', 'NR', 'URX', 'LR'] } },
       headers_to_add: [
         {

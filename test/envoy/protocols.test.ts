@@ -231,6 +231,26 @@ describe('HTTP/1, two hops of which the first forwards its trace only,', () => {
   });
 });
 
+describe('a body beyond what is kept for a retry (1 MiB)', () => {
+  let world: World;
+  beforeAll(async () => {
+    const members = [{ service: 'b' }, { service: 'b', label: 'gray' }];
+    world = await startWorld({ members, client: {}, application: (options) => startHttp(options, createSignals) });
+    await world.applications.get('b-gray')?.kill();
+  });
+  afterAll(() => world?.close());
+
+  test('is a 503 with a reason while its lane refuses connections, and base once that is ejected', async () => {
+    const port = world.outboundPorts.get('b') ?? 0;
+    const post = (total: number) => send({ port, headers: { 'x-opensergo-traffic': 'gray' }, body: bytes(total) });
+    const refused = await post(3_000_000);
+    expect(refused.status).toBe(503);
+    expect(refused.headers['x-lanekeeper-reason']).toMatch(/^(UF|body too large to be sent again) b\/gray$/);
+    expect(json(await post(500_000))).toMatchObject({ member: 'b-base', bytes: 500_000 });
+    expect(json(await post(3_000_000))).toMatchObject({ member: 'b-base', bytes: 3_000_000 });
+  });
+});
+
 describe('one connection that is kept, with alternating labels', () => {
   let world: World;
   beforeAll(async () => {

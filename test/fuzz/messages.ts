@@ -55,7 +55,8 @@ type Conversation = {
 
 const conversation: fc.Arbitrary<Conversation> = fc.record({
   direction: fc.constantFrom(...directions, 'nowhere', ''),
-  traceparent: headerValue.map((value) => value.replace(/[^!-~]/g, '')),
+  // More than 64 kB of headers end a stream of HTTP/2 before anybody of ours sees it.
+  traceparent: headerValue.map((value) => value.replace(/[^!-~]/g, '').slice(0, 1000)),
   messages: fc.array(known, { maxLength: 5 }),
   rubbish: fc.option(broken, { nil: undefined }),
   cut: fc.integer({ min: 1, max: 400 }),
@@ -97,6 +98,7 @@ export const messagesTarget: Target = {
     fc.array(conversation, { minLength: 1, maxLength: 4 }),
     fc.option(noise, { nil: undefined, freq: 1 }),
     async (all, raw) => {
+      renewSession();
       if (raw !== undefined) await send(raw);
       for (const [index, { replies, code }] of (await Promise.all(all.map(converse))).entries()) {
         const { messages, rubbish, end } = all[index] as Conversation;
@@ -104,8 +106,7 @@ export const messagesTarget: Target = {
         const got = replies.map(kindOf);
         // What was said before the rubbish may be answered before or after it is seen; nothing is answered twice.
         if (rubbish === undefined && end === 'end') {
-          assert.deepEqual(got, expected);
-          assert.equal(code, '0');
+          assert.deepEqual({ got, code }, { got: expected, code: '0' });
         } else {
           assert.deepEqual(got.slice(0, expected.length), expected.slice(0, got.length));
           assert.ok(got.length <= expected.length + 1, 'rubbish may happen to be a message, of one reply');
@@ -144,12 +145,17 @@ function flipped(bytes: Buffer, at: number, bits: number): Buffer {
   return copy;
 }
 
-function open(): http2.ClientHttp2Session {
-  if (session === undefined || session.closed || session.destroyed) {
-    session = http2.connect('http://localhost', { createConnection: () => connect(join(folder, 'extproc.sock')) });
-    session.on('error', () => undefined);
-  }
-  return session;
+/**
+ * A connection for some hundred streams: Node's client goes on counting what it wrote to a stream that it reset, and at
+ * 10 MB it refuses to open any more (nothing of that reaches the server). Between runs only: it refuses as well what it
+ * has not sent yet when it is closed.
+ */
+function renewSession(): void {
+  if (session !== undefined && !session.closed && !session.destroyed && (session.state.nextStreamID ?? 0) < 1000)
+    return;
+  session?.close();
+  session = http2.connect('http://localhost', { createConnection: () => connect(join(folder, 'extproc.sock')) });
+  session.on('error', () => undefined);
 }
 
 /**
@@ -188,7 +194,8 @@ type Exchange = {
 };
 
 function exchange({ path, headers, chunks, end }: Exchange): Promise<{ messages: Buffer[]; code: string }> {
-  const stream = open().request({
+  assert.ok(session, 'renewed at the start of the run');
+  const stream = session.request({
     ':method': 'POST',
     ':path': path,
     'content-type': 'application/grpc',
@@ -209,7 +216,7 @@ function exchange({ path, headers, chunks, end }: Exchange): Promise<{ messages:
     stream.on('error', () => undefined);
     stream.on('close', () => {
       clearTimeout(late);
-      resolve({ messages: unframed(Buffer.concat(parts)), code });
+      resolve({ messages: unframed(Buffer.concat(parts)), code: code || `reset ${stream.rstCode}` });
     });
     for (const chunk of chunks) stream.write(chunk);
     const cut = () => stream.close(http2.constants.NGHTTP2_CANCEL);

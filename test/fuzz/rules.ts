@@ -73,7 +73,20 @@ const scalar = fc.oneof(
 );
 const nearly = (usual: fc.Arbitrary<unknown>) =>
   fc.oneof({ weight: 8, arbitrary: usual }, { weight: 1, arbitrary: fc.anything() });
-const condition = fc.record(
+/** What the request of the property has, so that rules match as well. */
+const usual = fc.constantFrom(
+  { condition: '==', type: 'header', key: 'x-user', value: 'gray' },
+  { condition: '==', type: 'cookie', key: 'a', value: 'gray' },
+  { condition: '==', type: 'query', key: 'a', value: 'gray' },
+  { condition: '==', type: 'path', value: '/a' },
+  { condition: 'regex', type: 'header', key: 'x-user', value: '(gr|bl)[a-z]{2,9}|\\PN+' },
+  { condition: 'prefix', type: 'path', value: '/' },
+  { condition: 'suffix', type: 'query', key: 'a', value: 'y' },
+  { condition: 'notIn', type: 'cookie', key: 'a', value: ['blue', 'green'] },
+  { condition: 'exists', type: 'header', key: 'x-user' },
+  { condition: '!=', type: 'host', value: 'a.example' },
+);
+const strange = fc.record(
   {
     condition: scalar,
     type: scalar,
@@ -83,53 +96,61 @@ const condition = fc.record(
   },
   { requiredKeys: ['condition', 'type', 'value'] },
 );
-const written = fc
+const condition = fc.oneof({ weight: 3, arbitrary: usual }, { weight: 1, arbitrary: strange });
+const kinds = ['TrafficLabelRule', 'WorkloadLabelRule', 'TrafficLane', 'TrafficRouter', 'VirtualWorkload', 'Service'];
+const selector = fc.constantFrom({}, { app: 'a' }, { app: 'a', version: 'v' });
+const written = fc.record({
+  apiVersion: fc.constantFrom('traffic.opensergo.io/v1alpha1', 'lanekeeper.io/v1alpha1', 'traffic.opensergo.io/v9'),
+  kind: fc.constantFrom(...kinds, 'Trafic'),
+  metadata: nearly(fc.record({ name: nearly(fc.constantFrom('a', 'b')) })),
+  spec: nearly(
+    fc.record(
+      {
+        selector: nearly(selector),
+        trafficLabel: nearly(fc.constantFrom('gray', 'blue')),
+        workloadLabels: nearly(fc.array(scalar, { maxLength: 2 })),
+        match: nearly(fc.array(nearly(condition), { maxLength: 3 })),
+        anyOf: nearly(fc.array(fc.array(condition, { maxLength: 2 }), { maxLength: 2 })),
+        priority: nearly(fc.integer()),
+        percentage: nearly(fc.double({ min: 0, max: 100 })),
+        stickyBy: nearly(fc.record({ type: scalar, key: scalar })),
+        ports: nearly(fc.constant([{ port: 80 }])),
+      },
+      { requiredKeys: [] },
+    ),
+  ),
+});
+const right = fc
   .record({
-    apiVersion: fc.constantFrom('traffic.opensergo.io/v1alpha1', 'lanekeeper.io/v1alpha1', 'traffic.opensergo.io/v9'),
-    kind: fc.constantFrom(
-      'TrafficLabelRule',
-      'WorkloadLabelRule',
-      'TrafficLane',
-      'TrafficRouter',
-      'VirtualWorkload',
-      'Service',
-      'Trafic',
-    ),
-    metadata: nearly(fc.record({ name: nearly(fc.constantFrom('a', 'b')) })),
-    spec: nearly(
-      fc.record(
-        {
-          selector: nearly(fc.dictionary(fc.constantFrom('app', 'version'), scalar, { maxKeys: 2 })),
-          trafficLabel: nearly(fc.constantFrom('gray', 'blue')),
-          workloadLabels: nearly(fc.array(scalar, { maxLength: 2 })),
-          match: nearly(fc.array(nearly(condition), { maxLength: 3 })),
-          anyOf: nearly(fc.array(fc.array(condition, { maxLength: 2 }), { maxLength: 2 })),
-          priority: nearly(fc.integer()),
-          percentage: nearly(fc.double({ min: 0, max: 100 })),
-          stickyBy: nearly(fc.record({ type: scalar, key: scalar })),
-          ports: nearly(fc.constant([{ port: 80 }])),
-        },
-        { requiredKeys: [] },
-      ),
-    ),
+    name: fc.constantFrom('a', 'b', 'c'),
+    selector,
+    match: fc.array(usual, { maxLength: 3 }),
+    percentage: fc.constantFrom(0, 12.34, 100),
+    stickyBy: fc.constantFrom(undefined, { type: 'header', key: 'x-user' }),
   })
-  .map((document) => {
-    try {
-      return stringify(document);
-    } catch {
-      return JSON.stringify(document, (_, value) => (typeof value === 'bigint' ? Number(value) : value)) ?? '';
-    }
-  });
+  .map(({ name, ...spec }) => ({
+    apiVersion: 'traffic.opensergo.io/v1alpha1',
+    kind: 'TrafficLabelRule',
+    metadata: { name },
+    spec: { ...spec, trafficLabel: 'gray' },
+  }));
+const document = fc.oneof(written, right).map((value) => {
+  try {
+    return stringify(value);
+  } catch {
+    return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? Number(inner) : inner)) ?? '';
+  }
+});
 
 const texts = fc.oneof(
   mutated,
-  fc.array(written, { minLength: 1, maxLength: 4 }).map((all) => all.join('---\n')),
+  fc.array(document, { minLength: 1, maxLength: 4 }).map((all) => all.join('---\n')),
 );
 
 const workload: Workload = {
   name: 'w',
   namespace: 'default',
-  labels: { app: 'gray', version: '==' },
+  labels: { app: 'a', version: 'v' },
   propagation: 'trace',
   edgeTrace: 'strip',
   gateway: { address: '0.0.0.0', port: 1 },
@@ -153,6 +174,10 @@ export const rulesTarget: Target = {
     }
     JSON.stringify([...renderRoutes(workload, mesh)]);
     const rules = rulesFor(mesh.rules, { ...workload, edge: true });
-    match(indexRules(rules), { ...requestWith({ 'x-user': value, cookie: value }), path: `/a?${value}` }, 'w3c:1');
+    for (const text of ['gray', value]) {
+      const request = { ...requestWith({ 'x-user': text, cookie: `a=${text}` }), path: `/a?a=${text}` };
+      match(indexRules(rules), request, 'w3c:1');
+      for (const rule of rules) match(indexRules([rule]), request, 'w3c:1'); // none hides behind another
+    }
   }) as Target['property'],
 };

@@ -1,14 +1,14 @@
 // `lanekeeper explain`: what happens to one request, and why.
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { requestFlags, shellWords, toRequest } from '../explain/curl.ts';
+import { type Explanation, explainRequest } from '../explain/explanation.ts';
 import { createAssembler } from '../mesh/assemble.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { Workload } from '../mesh/workload.ts';
 import * as form from '../settings/forms.ts';
 import { readFiles } from '../sources/read.ts';
 import type { Direction } from '../traffic/agreement.ts';
-import { requestFlags, shellWords, toRequest } from './curl.ts';
-import { type Explanation, explainRequest } from './explanation.ts';
 import { print, printError, printProblems } from './output.ts';
 
 export const summary = 'says what happens to a request, and why';

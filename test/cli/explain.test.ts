@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { shellWords } from '../../src/cli/curl.ts';
+import { shellWords } from '../../src/explain/curl.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const config = ['--config', 'src/demo/rules,envoy/services.yaml', '--labels', 'app=spring-cloud-zuul'];

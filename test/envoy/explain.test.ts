@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
-import { explainRequest } from '../../src/cli/explanation.ts';
+import { explainRequest } from '../../src/explain/explanation.ts';
 import { createAssembler } from '../../src/mesh/assemble.ts';
 import type { Workload } from '../../src/mesh/workload.ts';
 import { envoyAdmin } from '../../src/supervisor/admin.ts';

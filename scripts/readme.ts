@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { reasons } from '../src/decision/decision.ts';
 import { createMetrics } from '../src/metrics.ts';
-import { conditionWords } from '../src/rules/condition.ts';
-import { typesInForce } from '../src/rules/document.ts';
+import { conditionWords } from '../src/rules/conditions/condition.ts';
+import { typesInForce } from '../src/rules/written/document.ts';
 import { settingTable } from '../src/settings/table.ts';
 import { places } from '../test/repository/architecture.ts';
 
@@ -86,8 +86,9 @@ function layout(): string {
 const purposes: Readonly<Record<string, string>> = {
   'main.ts': "the command line's door",
   cli: 'one command a file',
+  explain: 'what happens to one request, by the very tables and decisions',
   demo: "the article's demonstration: applications, rules, who runs where",
-  'app.ts': 'a sidecar put together: what is opened, in which order, how it ends',
+  sidecar: 'a sidecar put together: what is opened, in which order, how it ends',
   settings: 'flags and environment → settings',
   admin: 'health, metrics, statistics of lanes',
   supervisor: "Envoy's binary, its life, its admin socket, its route files",

@@ -4,7 +4,7 @@ import { gateNotes } from '../envoy/routes/gate.ts';
 import { createAssembler } from '../mesh/assemble.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { Problem } from '../problem.ts';
-import { reviewRules, reviewSelectors } from '../rules/review.ts';
+import { reviewRules, reviewSelectors } from '../rules/written/review.ts';
 import { readFiles } from '../sources/read.ts';
 import { print, printError, printProblems } from './output.ts';
 

@@ -1,14 +1,14 @@
 // `lanekeeper explain`: what happens to one request, and why.
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { requestFlags, shellWords, toRequest } from '../explain/curl.ts';
+import { type Explanation, explainRequest } from '../explain/explanation.ts';
 import { createAssembler } from '../mesh/assemble.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { Workload } from '../mesh/workload.ts';
 import * as form from '../settings/forms.ts';
 import { readFiles } from '../sources/read.ts';
 import type { Direction } from '../traffic/agreement.ts';
-import { requestFlags, shellWords, toRequest } from './curl.ts';
-import { type Explanation, explainRequest } from './explanation.ts';
 import { print, printError, printProblems } from './output.ts';
 
 export const summary = 'says what happens to a request, and why';
@@ -76,10 +76,14 @@ function parse(args: readonly string[]) {
     throw new Error(`found ${positionals.length} URLs, expected one: ${positionals.join(' ')}`);
   if (!values.config?.length)
     throw new Error('--config: found nothing, expected a file or folder with rules and services');
-  const at = valueOf('--at', form.oneOf(['gateway', 'edge', 'inbound'])(values.at), values.at);
-  const labels = valueOf('--labels', form.pairs(values.labels), values.labels);
-  const propagation = valueOf('--propagation', form.oneOf(['trace', 'header'])(values.propagation), values.propagation);
-  const format = valueOf('--format', form.oneOf(['text', 'json'])(values.format), values.format);
+  const at = parsedOf('--at', form.oneOf(['gateway', 'edge', 'inbound'])(values.at), values.at);
+  const labels = parsedOf('--labels', form.pairs(values.labels), values.labels);
+  const propagation = parsedOf(
+    '--propagation',
+    form.oneOf(['trace', 'header'])(values.propagation),
+    values.propagation,
+  );
+  const format = parsedOf('--format', form.oneOf(['text', 'json'])(values.format), values.format);
   const { request, url } = toRequest(values, target);
   return {
     config: values.config.flatMap((paths) => paths.split(',')),
@@ -91,7 +95,7 @@ function parse(args: readonly string[]) {
   };
 }
 
-function valueOf<T>(flag: string, parsed: form.Parsed<T>, given: string): T {
+function parsedOf<T>(flag: string, parsed: form.Parsed<T>, given: string): T {
   if ('value' in parsed) return parsed.value;
   throw new Error(`${flag}: found ${JSON.stringify(given)}, expected ${parsed.expected}`);
 }

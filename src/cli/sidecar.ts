@@ -1,8 +1,8 @@
 // `lanekeeper sidecar`: the process beside an application, with its Envoy.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { type Sidecar, startSidecar } from '../app.ts';
 import { parseSettings } from '../settings/settings.ts';
+import { type Sidecar, startSidecar } from '../sidecar/sidecar.ts';
 import { printProblems } from './output.ts';
 import { settingsHelp } from './settings-help.ts';
 

@@ -5,11 +5,11 @@ import { byPlace, problemAt } from '../documents/place.ts';
 import { validate } from '../documents/validate.ts';
 import type { Problem, Result } from '../problem.ts';
 import type { Label } from '../traffic/label.ts';
-import type { Condition, Key } from './condition.ts';
-import { trafficLabelRule, trafficLane, workloadLabelRule } from './document.ts';
-import { isRule, kindProblems } from './kinds.ts';
-import { valueProblems, warnings } from './mistakes.ts';
+import type { Condition, Key } from './conditions/condition.ts';
 import { laneRules, trafficRule, workloadRule } from './rule.ts';
+import { trafficLabelRule, trafficLane, workloadLabelRule } from './written/document.ts';
+import { isRule, kindProblems } from './written/kinds.ts';
+import { valueProblems, warnings } from './written/mistakes.ts';
 
 export { isRule };
 

@@ -1,7 +1,7 @@
 // Which rules could match, found by hash: so that a thousand rules cost little more than ten.
 
 import type { TrafficRule } from './compile.ts';
-import type { Condition, Key } from './condition.ts';
+import type { Condition, Key } from './conditions/condition.ts';
 
 /** Rules whose value, or a beginning or end of it, is a key of `found`. */
 export type Table = {

@@ -2,9 +2,9 @@
 
 import type { Request } from '../traffic/request.ts';
 import type { TrafficRule } from './compile.ts';
-import { type Condition, read } from './condition.ts';
+import { type Condition, read } from './conditions/condition.ts';
+import { bucketOf } from './conditions/percentage.ts';
 import type { RuleIndex } from './lookup.ts';
-import { bucketOf } from './percentage.ts';
 
 /** The first rule that matches. `identity` decides a percentage without stickyBy: the trace id, else the request id. HOT */
 export function match(index: RuleIndex, request: Request, identity: string | undefined): TrafficRule | undefined {

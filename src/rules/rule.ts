@@ -4,9 +4,9 @@ import type { Document, Path } from '../documents/parse.ts';
 import { quoted } from '../documents/value.ts';
 import { type Label, parseLabel } from '../traffic/label.ts';
 import type { TrafficRule, WorkloadRule } from './compile.ts';
-import { type Condition, compileCondition, compileKey, type WrittenCondition } from './condition.ts';
-import type { TrafficLabelRule, TrafficLane, WorkloadLabelRule } from './document.ts';
-import { httpPath, writtenConditions } from './lane.ts';
+import { type Condition, compileCondition, compileKey, type WrittenCondition } from './conditions/condition.ts';
+import type { TrafficLabelRule, TrafficLane, WorkloadLabelRule } from './written/document.ts';
+import { httpPath, writtenConditions } from './written/lane.ts';
 
 /** The rule that a valid document means. */
 export function trafficRule(document: Document, { spec }: TrafficLabelRule): TrafficRule {

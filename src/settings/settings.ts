@@ -79,7 +79,7 @@ export function parseSettings(
     socketGroup: read('socket-group', form.count),
   };
   const listens = (['gateway', 'inbound', 'outbound'] as const).some((name) => textOf(name) !== '');
-  if (!listens)
+  if (!listens && textOf('envoy') !== 'external')
     problems.push(
       mistake('--inbound', 'found neither --gateway nor --inbound nor --outbound, expected a port to listen on'),
     );

@@ -41,7 +41,7 @@ export const settingTable = {
   },
   'run-dir': { value: 'FOLDER', fallback: '/run/lanekeeper', help: "sockets and Envoy's files; one a sidecar" },
   admin: { value: '[ADDRESS:]PORT', fallback: '127.0.0.1:15020', help: '/live, /ready, /metrics, /problems' },
-  envoy: { value: 'FILE', fallback: 'ENVOY, the PATH, or the cache', help: 'the Envoy 1.40 to start' },
+  envoy: { value: 'FILE|external', fallback: 'ENVOY, the PATH, or the cache', help: 'the Envoy 1.40 to start' },
   concurrency: { value: 'N', fallback: '1', help: 'worker threads of Envoy' },
   'access-log': { value: 'FILE|stdout', fallback: 'none', help: 'JSON access log of Envoy' },
   'envoy-log-level': {

@@ -1,7 +1,7 @@
 // Unix sockets: who is behind one, and whether a path may be ours.
-import { readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 // sun_path, less the final zero; some systems cut a longer path silently.
 const maxPathBytes = process.platform === 'darwin' ? 103 : 107;
@@ -38,7 +38,7 @@ export async function claimSocket(path: string, { replace }: { readonly replace:
     throw new Error(
       `${path}: another process is serving here; give each sidecar a --run-dir of its own, or --take-over yes`,
     );
-  rmSync(own, { force: true });
+  await removeDead(path);
   return {
     path: own,
     publish() {
@@ -50,6 +50,14 @@ export async function claimSocket(path: string, { replace }: { readonly replace:
       if (targetOf(path) === basename(own)) rmSync(path, { force: true });
     },
   };
+}
+
+/** The sockets of processes that were killed. */
+async function removeDead(path: string): Promise<void> {
+  const folder = dirname(path);
+  for (const name of readdirSync(folder).filter((each) => each.startsWith(`${basename(path)}.`))) {
+    if (!(await answers(join(folder, name)))) rmSync(join(folder, name), { force: true });
+  }
 }
 
 function targetOf(link: string): string | undefined {

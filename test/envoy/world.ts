@@ -8,11 +8,11 @@ import { pino } from 'pino';
 import { expect, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { fallbacks, readLaneCounts } from '../../src/admin/statistics.ts';
-import { startSidecar } from '../../src/app.ts';
 import { type Child, startChild } from '../../src/demo/child.ts';
 import { freePorts } from '../../src/demo/topology.ts';
 import { formatProblem } from '../../src/problem.ts';
 import { parseSettings } from '../../src/settings/settings.ts';
+import { startSidecar } from '../../src/sidecar/sidecar.ts';
 import { envoyAdmin } from '../../src/supervisor/admin.ts';
 import {
   type Answer,

@@ -1,7 +1,7 @@
 // Rules, and requests that nearly or really match them, for the property tests of the gate.
 import fc from 'fast-check';
 import { patternInBytes } from '../../src/envoy/routes/pattern.ts';
-import { compilePattern } from '../../src/rules/pattern.ts';
+import { compilePattern } from '../../src/rules/conditions/pattern.ts';
 import { bytesOf } from '../../src/traffic/request.ts';
 import { trafficRule } from '../rules/fixture.ts';
 import type { Sent } from './evaluator.ts';

@@ -11,7 +11,7 @@ import { runtime } from '../../src/envoy/bootstrap.ts';
 import { type Resource, typeUrl } from '../../src/envoy/resource.ts';
 import { gatesOf, pathMatch } from '../../src/envoy/routes/gate.ts';
 import { patternInBytes } from '../../src/envoy/routes/pattern.ts';
-import { compilePattern } from '../../src/rules/pattern.ts';
+import { compilePattern } from '../../src/rules/conditions/pattern.ts';
 import { findEnvoy } from '../../src/supervisor/binary.ts';
 import { rulesOf } from '../rules/fixture.ts';
 import { type Case, cases, portablePatterns, ruleText } from './cases.ts';

@@ -58,7 +58,7 @@ describe('the architecture test goes red', () => {
     [
       'an upper folder, types only',
       'traffic/request.ts',
-      "import type { A } from '../app.ts';",
+      "import type { A } from '../sidecar/sidecar.ts';",
       'traffic may import problem.ts',
     ],
     [

@@ -24,17 +24,30 @@ export const places: Readonly<Record<string, Place>> = {
   supervisor: { imports: ['problem.ts'] },
   admin: { imports: ['metrics.ts', 'problem.ts'] },
   settings: { imports: ['envoy', 'mesh', 'traffic', 'problem.ts'] },
-  'app.ts': {
+  sidecar: {
     imports: [
       ...['admin', 'decision', 'envoy', 'extproc', 'mesh', 'propagation', 'rules', 'settings', 'sources', 'supervisor'],
       ...['traffic', 'metrics.ts', 'problem.ts'],
     ],
   },
   demo: { imports: ['supervisor', 'problem.ts'] },
+  explain: { imports: ['decision', 'envoy', 'mesh', 'propagation', 'rules', 'traffic'] },
   cli: {
     imports: [
-      ...['admin', 'decision', 'demo', 'envoy', 'extproc', 'mesh', 'propagation', 'rules', 'settings', 'sources'],
-      ...['supervisor', 'traffic', 'app.ts', 'metrics.ts', 'problem.ts'],
+      ...[
+        'admin',
+        'decision',
+        'demo',
+        'explain',
+        'envoy',
+        'extproc',
+        'mesh',
+        'propagation',
+        'rules',
+        'settings',
+        'sources',
+      ],
+      ...['supervisor', 'traffic', 'sidecar', 'metrics.ts', 'problem.ts'],
     ],
   },
   'main.ts': { imports: ['cli'] },
@@ -43,8 +56,8 @@ export const places: Readonly<Record<string, Place>> = {
 /** The files of pure folders that may import a package, because they turn text into documents. */
 export const packages: Readonly<Record<string, RegExp>> = {
   yaml: /^documents\/parse\.ts$/,
-  re2js: /^rules\/pattern\.ts$/,
-  zod: /^documents\/validate\.ts$|^(rules|mesh)\/document\.ts$/,
+  re2js: /^rules\/conditions\/pattern\.ts$/,
+  zod: /^documents\/validate\.ts$|^rules\/written\/document\.ts$|^mesh\/document\.ts$/,
 };
 
 /** One line for each import that the drawing does not have. Files by their path in src. */

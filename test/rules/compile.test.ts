@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { parse } from '../../src/documents/parse.ts';
 import { compile, isRule, rulesFor, workloadLabels } from '../../src/rules/compile.ts';
-import { trafficLabelRule, trafficLane, workloadLabelRule } from '../../src/rules/document.ts';
 import { explain } from '../../src/rules/explain.ts';
+import { trafficLabelRule, trafficLane, workloadLabelRule } from '../../src/rules/written/document.ts';
 import { bytesOf } from '../../src/traffic/request.ts';
 import { requestOf, rulesOf, trafficRule } from './fixture.ts';
 

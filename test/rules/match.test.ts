@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { bucketOf } from '../../src/rules/conditions/percentage.ts';
 import { explain } from '../../src/rules/explain.ts';
 import { indexRules } from '../../src/rules/lookup.ts';
 import { match } from '../../src/rules/match.ts';
-import { bucketOf } from '../../src/rules/percentage.ts';
 import { bytesOf } from '../../src/traffic/request.ts';
 import { type Parts, requestFrom, requestOf, rulesOf, trafficRule } from './fixture.ts';
 import { naive, type Spec, type Written } from './naive.ts';

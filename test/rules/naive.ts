@@ -1,6 +1,6 @@
 // What opensergo.md says about rules, word for word and without a thought for speed: the oracle of the matcher.
 import { BlockList, isIPv6 } from 'node:net';
-import { bucketOf } from '../../src/rules/percentage.ts';
+import { bucketOf } from '../../src/rules/conditions/percentage.ts';
 import type { Parts } from './fixture.ts';
 
 export type Written = {

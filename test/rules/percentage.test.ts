@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bucketOf, murmur3 } from '../../src/rules/percentage.ts';
+import { bucketOf, murmur3 } from '../../src/rules/conditions/percentage.ts';
 
 describe('the hash is MurmurHash3_x86_32: it gives the published values', () => {
   test.each([

@@ -1,7 +1,7 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isWithin, parseRange } from '../../src/rules/ranges.ts';
+import { isWithin, parseRange } from '../../src/rules/conditions/ranges.ts';
 
 const v4 = fc.oneof(
   fc.ipV4(),

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatProblem } from '../../src/problem.ts';
-import { compileCondition, type WrittenCondition } from '../../src/rules/condition.ts';
-import { contradiction, implies } from '../../src/rules/implication.ts';
-import { reviewRules, reviewSelectors, type Surroundings } from '../../src/rules/review.ts';
+import { compileCondition, type WrittenCondition } from '../../src/rules/conditions/condition.ts';
+import { contradiction, implies } from '../../src/rules/conditions/implication.ts';
+import { reviewRules, reviewSelectors, type Surroundings } from '../../src/rules/written/review.ts';
 import { rulesOf, trafficRule } from './fixture.ts';
 
 const header = { condition: '==', type: 'header', key: 'a', value: '1' };

@@ -51,6 +51,7 @@ test('what is not said has its default', () => {
     memory: { maxEntries: 100_000, maxBytes: 67_108_864, ttlMs: 60_000 },
     drainMs: 10_000,
     socketGroup: undefined,
+    takeOver: false,
   });
 });
 

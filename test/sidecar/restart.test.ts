@@ -117,9 +117,9 @@ describe('where the memory runs empty again and again', () => {
     return lanes;
   }
 
-  test('the first call of each of 300 labelled requests finds its lane: none passes a gate that is still closed', async () => {
+  test('the first call of each of 120 labelled requests finds its lane: none passes a gate that is still closed', async () => {
     const lanes = (await Promise.all(stages.map(firstCalls))).flat();
     expect(lanes.filter((lane) => lane !== 'b-gray')).toEqual([]);
-    expect(lanes).toHaveLength(300);
+    expect(lanes).toHaveLength(120);
   }, 120_000);
 });

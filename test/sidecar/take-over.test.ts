@@ -46,7 +46,7 @@ spec: { selector: { app: gateway }, trafficLabel: gray, match: [{ condition: "==
     ]);
   });
 
-  test('takes no request its label: ten times, under load', async () => {
+  test('takes no request its label: five times, under load', async () => {
     const answers: Record<string, number> = {};
     let going = true;
     const worker = async () => {
@@ -57,7 +57,7 @@ spec: { selector: { app: gateway }, trafficLabel: gray, match: [{ condition: "==
       }
     };
     const workers = Array.from({ length: 4 }, worker);
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < 5; i++) {
       const before = answers['200 b-gray'] ?? 0;
       await world.find('gateway').upgrade();
       await vi.waitFor(() => expect(answers['200 b-gray']).toBeGreaterThan(before + 20), { timeout: 10_000 });
@@ -65,7 +65,7 @@ spec: { selector: { app: gateway }, trafficLabel: gray, match: [{ condition: "==
     going = false;
     await Promise.all(workers);
     expect(Object.keys(answers)).toEqual(['200 b-gray']);
-  });
+  }, 90_000);
 
   test('starts as ever where none runs', async () => {
     const sidecar = world.find('gateway');

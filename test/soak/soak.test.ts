@@ -9,6 +9,7 @@ const requests = Number(process.env['SOAK_REQUESTS'] ?? 200_000);
 const kills = 20;
 const stops = 5;
 const reloads = 20;
+const upgrades = 5;
 
 const rule = (name: string, header: string, label: string, more = '') => `
 apiVersion: traffic.opensergo.io/v1alpha1
@@ -41,7 +42,7 @@ const kinds = [
   { name: 'gray by header', via: 'client', headers: { 'x-opensergo-traffic': 'gray' } },
 ] as const;
 
-test(`${requests} requests while the processor is killed ${kills} times, stopped ${stops} times, and routes are reloaded ${reloads} times`, async () => {
+test(`${requests} requests while the processor is killed ${kills} times, stopped ${stops} times, upgraded ${upgrades} times, and routes are reloaded ${reloads} times`, async () => {
   const count: Record<string, Record<string, number>> = {};
   let sent = 0;
   const add = (kind: string, who: string) => {
@@ -66,6 +67,7 @@ test(`${requests} requests while the processor is killed ${kills} times, stopped
     ...Array.from({ length: kills }, () => 'kill'),
     ...Array.from({ length: stops }, () => 'stop'),
     ...Array.from({ length: reloads }, () => 'reload'),
+    ...Array.from({ length: upgrades }, () => 'upgrade'),
   ].sort((a, b) => ((a.charCodeAt(0) * 7919) % 13) - ((b.charCodeAt(0) * 7919) % 13));
   const spread = events.map((_, index) => events[(index * 17) % events.length] as string);
   for (const [index, event] of spread.entries()) {
@@ -96,6 +98,8 @@ async function happen(event: string, index: number): Promise<void> {
   if (event === 'kill') {
     process.kill(gateway.pid, 'SIGKILL');
     await gateway.restart();
+  } else if (event === 'upgrade') {
+    await gateway.upgrade();
   } else if (event === 'stop') {
     process.kill(gateway.pid, 'SIGSTOP');
     await sleep(700);

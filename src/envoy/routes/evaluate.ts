@@ -93,7 +93,7 @@ export function matches(match: Resource, request: Request, conditions: Condition
 }
 
 function matchesHeader(header: HeaderMatch, request: Request): boolean {
-  const value = valueOf(header.name, request) ?? (header.treat_missing_header_as_empty ? '' : undefined);
+  const value = headerOf(header.name, request) ?? (header.treat_missing_header_as_empty ? '' : undefined);
   if (header.present_match !== undefined)
     return ((value !== undefined) === header.present_match) !== (header.invert_match ?? false);
   // A header that is not there matches nothing, inverted or not.
@@ -127,7 +127,7 @@ function re2(regex: string): RegExp {
   return new RegExp(`^(?:${bytes})$`);
 }
 
-function valueOf(name: string, request: Request): string | undefined {
+function headerOf(name: string, request: Request): string | undefined {
   if (name === ':path') return request.path;
   if (name === ':method') return request.method;
   return request.header(name);

@@ -1,6 +1,6 @@
 // The gate: which requests the route table shows to the processor. A superset of what the rules match, never less.
 import type { TrafficRule } from '../../rules/compile.ts';
-import type { Condition } from '../../rules/condition.ts';
+import type { Condition } from '../../rules/conditions/condition.ts';
 import { createAnchors } from '../../rules/lookup.ts';
 import type { Resource } from '../resource.ts';
 import { partOf, textOf } from './match.ts';

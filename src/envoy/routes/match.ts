@@ -1,5 +1,5 @@
 // One condition as a route can say it: never less than what the rule means, and what is more is named.
-import type { Condition } from '../../rules/condition.ts';
+import type { Condition } from '../../rules/conditions/condition.ts';
 import type { Resource } from '../resource.ts';
 import { patternInBytes } from './pattern.ts';
 

@@ -1,9 +1,9 @@
 // What operators write: the kinds in force. One schema gives the types, the validation and later the CRDs.
 
 import { z } from 'zod';
-import { listed } from '../documents/value.ts';
-import { labelGrammar, parseLabel } from '../traffic/label.ts';
-import { conditionTypes, conditionWords } from './condition.ts';
+import { listed } from '../../documents/value.ts';
+import { labelGrammar, parseLabel } from '../../traffic/label.ts';
+import { conditionTypes, conditionWords } from '../conditions/condition.ts';
 import { conditionMistakes, type Mistake, stickyByMistakes } from './condition-mistakes.ts';
 import { laneMistakes, selectorMistakes, trafficMistakes } from './mistakes.ts';
 

@@ -1,9 +1,9 @@
 // Mistakes of one condition that no single field shows: what one field makes of another.
 
-import { isMapping } from '../documents/value.ts';
-import { labelHeader } from '../traffic/label.ts';
-import { compilePattern } from './pattern.ts';
-import { parseRange } from './ranges.ts';
+import { isMapping } from '../../documents/value.ts';
+import { labelHeader } from '../../traffic/label.ts';
+import { compilePattern } from '../conditions/pattern.ts';
+import { parseRange } from '../conditions/ranges.ts';
 
 /** The message goes on after "found X, ". */
 export type Mistake = { readonly path: readonly (string | number)[]; readonly message: string };

@@ -1,11 +1,11 @@
 // Rules that are valid, and cannot do what their author wants: looked for by `check`, not by a sidecar.
 
-import type { Place } from '../documents/parse.ts';
-import { quoted } from '../documents/value.ts';
-import type { Problem } from '../problem.ts';
-import { type RuleSet, selects, type TrafficRule } from './compile.ts';
-import type { Condition } from './condition.ts';
-import { contradiction, implies } from './implication.ts';
+import type { Place } from '../../documents/parse.ts';
+import { quoted } from '../../documents/value.ts';
+import type { Problem } from '../../problem.ts';
+import { type RuleSet, selects, type TrafficRule } from '../compile.ts';
+import type { Condition } from '../conditions/condition.ts';
+import { contradiction, implies } from '../conditions/implication.ts';
 
 /** What is known of the places where rules apply. */
 export type Surroundings = {

@@ -1,10 +1,10 @@
 // The kinds of OpenSergo: which are in force, which are known, and what a wrong name was meant to be.
 
-import { nearest } from '../documents/nearest.ts';
-import type { Document } from '../documents/parse.ts';
-import { problemAt } from '../documents/place.ts';
-import { listed, quoted } from '../documents/value.ts';
-import type { Problem } from '../problem.ts';
+import { nearest } from '../../documents/nearest.ts';
+import type { Document } from '../../documents/parse.ts';
+import { problemAt } from '../../documents/place.ts';
+import { listed, quoted } from '../../documents/value.ts';
+import type { Problem } from '../../problem.ts';
 
 const traffic = 'traffic.opensergo.io/v1alpha1';
 const database = 'database.opensergo.io/v1alpha1';

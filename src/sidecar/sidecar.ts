@@ -2,29 +2,23 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
-import { openAdmin } from './admin/server.ts';
-import { renderLaneStatistics } from './admin/statistics.ts';
-import { createDecider } from './decision/decide.ts';
-import { renderBootstrap } from './envoy/bootstrap.ts';
-import { rememberingKey } from './envoy/resource.ts';
-import { renderRoutes } from './envoy/routes/tables.ts';
-import { openServer } from './extproc/server.ts';
-import type { Mesh } from './mesh/mesh.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
-import { formatProblem } from './problem.ts';
-import { createMemory } from './propagation/memory.ts';
-import { runPaths } from './settings/run-paths.ts';
-import type { Settings } from './settings/settings.ts';
-import { type Generation, openInForce } from './sources/in-force.ts';
-import { envoyAdmin as createEnvoyAdmin } from './supervisor/admin.ts';
-import { findEnvoy } from './supervisor/binary.ts';
-import { requestHandover, serveHandover } from './supervisor/handover.ts';
-import { type EnvoyState, startEnvoy } from './supervisor/process.ts';
-import { createAskGate } from './supervisor/remembering.ts';
-import { createRouteFiles, refusal, routeCounts } from './supervisor/routes.ts';
-import { claimSocket } from './supervisor/socket.ts';
+import { openAdmin } from '../admin/server.ts';
+import { renderLaneStatistics } from '../admin/statistics.ts';
+import { createDecider } from '../decision/decide.ts';
+import { rememberingKey } from '../envoy/resource.ts';
+import { openServer } from '../extproc/server.ts';
+import { createMetrics, type Metrics } from '../metrics.ts';
+import { formatProblem } from '../problem.ts';
+import { createMemory } from '../propagation/memory.ts';
+import { runPaths } from '../settings/run-paths.ts';
+import type { Settings } from '../settings/settings.ts';
+import { type Generation, openInForce } from '../sources/in-force.ts';
+import { envoyAdmin } from '../supervisor/admin.ts';
+import { requestHandover, serveHandover } from '../supervisor/handover.ts';
+import { createAskGate } from '../supervisor/remembering.ts';
+import { claimSocket } from '../supervisor/socket.ts';
+import { externalEnvoy, ownEnvoy } from './envoy.ts';
 
 export type StartOptions = {
   /** Gives the start up. */
@@ -63,18 +57,20 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
   }
 
   async function start(): Promise<Sidecar> {
-    const binary = await findEnvoy({ envoy: settings.envoy, say: (what) => log.info(what) });
+    const isOwn = settings.envoy !== 'external';
     mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
     const paths = runPaths(settings);
     const metrics = createMetrics();
+    const envoy = isOwn ? await ownEnvoy({ settings, paths, metrics, log }) : externalEnvoy();
     const memory =
       workload.propagation === 'trace' ? createMemory({ ...settings.memory, now: () => performance.now() }) : undefined;
     const decider = createDecider({ workload, memory, random: randomBytes });
-    const envoyAdmin = createEnvoyAdmin(paths.adminSocket);
-    let envoyState: EnvoyState = 'starting';
 
     const gate = createAskGate(
-      (open) => envoyAdmin.post(`/runtime_modify?${rememberingKey}=${open ? 100 : 0}`),
+      (open) =>
+        isOwn
+          ? envoyAdmin(paths.adminSocket).post(`/runtime_modify?${rememberingKey}=${open ? 100 : 0}`)
+          : Promise.resolve(''),
       (error) => log.warn({ error: String(error) }, 'Envoy could not be told whether labels are remembered'),
     );
     const handoverPath = join(runDirectory, 'handover.sock');
@@ -98,24 +94,14 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
       await (released ? server.retire(drainMs) : server.close(drainMs));
     });
 
-    const routes = createRouteFiles(paths.routes);
-    closers.push(() => (released ? undefined : routes.remove()));
-    let first: Mesh | undefined; // what the clusters are rendered from: live ones need xDS
-    let closed = false;
-    let swapped: Promise<void> = Promise.resolve(); // one after the other, or an older table could come last
     const inForce = await openInForce(settings.config, (generation) => {
       report(generation, metrics, log);
       decider.use(generation.mesh); // before the routes: what they ask is answered by the new rules
-      const known = first;
-      if (known !== undefined) swapped = swapped.then(() => swapRoutes(generation, known));
+      envoy.update(generation);
     });
-    closers.push(() => {
-      closed = true;
-      inForce.close();
-    });
-    const mesh = inForce.generation.mesh;
-    first = mesh;
-    routes.write(renderRoutes(workload, mesh));
+    closers.push(inForce.close);
+    envoy.prepare(inForce.generation.mesh);
+    closers.push(() => (released ? undefined : envoy.removeFiles()));
     server.setServing(true);
     memory?.load(earlier?.dump ?? []);
     socket.publish();
@@ -124,43 +110,22 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
 
     const admin = await openAdmin({
       ...settings.admin,
-      async notReady() {
-        if (envoyState !== 'ready') return `Envoy is ${envoyState}`;
-        return (await envoyAdmin.isReady()) ? undefined : 'Envoy does not answer';
-      },
+      notReady: envoy.notReady,
       problems: () => inForce.generation.problems,
       async metrics() {
         metrics.observeMemory(memory);
         metrics.askGateOpen.set(gate.isOpen ? 1 : 0);
-        const envoyText = await envoyAdmin.get('/stats/prometheus?usedonly&filter=^lanekeeper').catch(() => '');
-        return `${await metrics.registry.metrics()}${renderLaneStatistics(envoyText)}`;
+        return `${await metrics.registry.metrics()}${renderLaneStatistics(await envoy.statistics())}`;
       },
     });
     closers.push(() => (released ? undefined : admin.close()));
 
-    const bootstrap = (remembering: boolean) =>
-      JSON.stringify(renderBootstrap({ workload, mesh, paths, remembering }), null, 1);
-    const envoy = await startEnvoy({
-      binary,
-      bootstrapFile: join(runDirectory, 'bootstrap.json'),
-      adminSocket: paths.adminSocket,
-      concurrency: settings.concurrency,
-      logLevel: settings.envoyLogLevel,
-      signal,
-      bootstrap: () => bootstrap(gate.isWanted),
-      isCurrent: (text) => text === bootstrap(true) || text === bootstrap(false),
-      onState(state, detail) {
-        envoyState = state;
-        metrics.observeEnvoy(state);
-        log[state === 'down' ? 'error' : 'info']({ envoy: state }, detail);
-        if (state === 'ready') gate.repeat(); // it may have changed while Envoy read its bootstrap
-      },
-    });
+    await envoy.start(gate, signal);
     closers.push((drainMs) => (released ? envoy.release() : envoy.stop(drainMs)));
     signal?.throwIfAborted();
     const sweeper = setInterval(() => {
       memory?.sweep();
-      if (memory?.size === 0 && envoyState === 'ready') gate.close();
+      if (memory?.size === 0 && envoy.isReady) gate.close();
     }, sweepEvery(settings.memory.ttlMs));
     closers.push(() => clearInterval(sweeper));
     const next = await claimSocket(handoverPath, { replace: true });
@@ -178,25 +143,6 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
       handover.close();
     });
     return { adminPort: admin.port, stop, kill: envoy.kill };
-
-    /** Never rejects: what fails is counted and said, and the earlier routes stay. */
-    async function swapRoutes({ mesh: { services, rules }, number }: Generation, known: Mesh): Promise<void> {
-      if (!isDeepStrictEqual(services, known.services))
-        log.warn(
-          { generation: number },
-          'services have changed; instances and lanes are taken up at the next start of this sidecar',
-        );
-      try {
-        const before = envoyState === 'ready' ? await routeCounts(envoyAdmin) : undefined;
-        if (closed) return;
-        const written = routes.write(renderRoutes(workload, { rules, services: known.services }));
-        const refused = before && written.length > 0 ? await refusal(envoyAdmin, before, written) : undefined;
-        if (refused !== undefined) throw new Error(refused);
-      } catch (error) {
-        metrics.routeFailures.inc();
-        log.error({ generation: number }, error instanceof Error ? error.message : String(error));
-      }
-    }
   }
 
   function stop(drainMs: number): Promise<void> {

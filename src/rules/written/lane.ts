@@ -1,8 +1,8 @@
 // `TrafficLane`: headers and paths as the draft writes them, read as the conditions that they are.
 
-import type { Path } from '../documents/parse.ts';
-import { isMapping, listed } from '../documents/value.ts';
-import type { WrittenCondition } from './condition.ts';
+import type { Path } from '../../documents/parse.ts';
+import { isMapping, listed } from '../../documents/value.ts';
+import type { WrittenCondition } from '../conditions/condition.ts';
 import type { Mistake } from './condition-mistakes.ts';
 
 /** A condition, and where its parts were written below `http`. */

@@ -1,8 +1,8 @@
 // One condition: what of a request it looks at, and whether a value fulfils it.
 
-import type { Place } from '../documents/parse.ts';
-import { quoted } from '../documents/value.ts';
-import { bytesOf, cookieOf, hostOf, lowerCased, pathOf, queryOf, type Request } from '../traffic/request.ts';
+import type { Place } from '../../documents/parse.ts';
+import { quoted } from '../../documents/value.ts';
+import { bytesOf, cookieOf, hostOf, lowerCased, pathOf, queryOf, type Request } from '../../traffic/request.ts';
 import { compilePattern } from './pattern.ts';
 import { isWithin, parseRange } from './ranges.ts';
 

@@ -1,10 +1,10 @@
 // Mistakes of a whole document that no single field shows. The value may have other mistakes beside.
 
-import type { Document, Path } from '../documents/parse.ts';
-import { problemAt } from '../documents/place.ts';
-import { isJsonNumber, isMapping, quoted, quoteHint, shown, valueAt } from '../documents/value.ts';
-import type { Problem } from '../problem.ts';
-import { labelHeader } from '../traffic/label.ts';
+import type { Document, Path } from '../../documents/parse.ts';
+import { problemAt } from '../../documents/place.ts';
+import { isJsonNumber, isMapping, quoted, quoteHint, shown, valueAt } from '../../documents/value.ts';
+import type { Problem } from '../../problem.ts';
+import { labelHeader } from '../../traffic/label.ts';
 import { conditionMistakes, type Mistake } from './condition-mistakes.ts';
 import { httpPath, writtenConditions } from './lane.ts';
 

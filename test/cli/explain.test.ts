@@ -1,0 +1,75 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { shellWords } from '../../src/explain/curl.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const config = ['--config', 'src/demo/rules,envoy/services.yaml', '--labels', 'app=spring-cloud-zuul'];
+
+function explain(...args: string[]): string {
+  return execFileSync(process.execPath, ['src/main.ts', 'explain', ...config, ...args], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+}
+
+test('explain says whether lanekeeper is asked, each rule, the label, its carriers, and the lane at every service', () => {
+  const text = explain('-H', 'location: cn-shenzhen', 'http://shop/b?x=1').replace(/traceparent: .*/, 'traceparent: …');
+  expect(text.trimEnd().split('\n')).toEqual([
+    'request     GET /b?x=1',
+    'at          gateway (app=spring-cloud-zuul)',
+    'asked       yes, by route b/base:ask',
+    'rules       default/my-traffic-label-rule: matches: gray',
+    'label       gray, because rule',
+    'carried by  x-opensergo-traffic: gray',
+    '            baggage: OpenSergo-Label=gray',
+    '            traceparent: …',
+    'route       b/gray:asked → b|gray+',
+    'then        default/b: gray (10.0.0.2:8080), else base (10.0.0.1:8080)',
+    '            default/s: gray (10.0.0.5:8080)',
+  ]);
+});
+
+test.each([
+  ['as flags', ['-H', 'location: cn-shenzhen', '/b']],
+  ['as a line of curl behind --', ['--', 'curl', '-H', 'location: cn-shenzhen', 'http://shop/b']],
+  ['as one pasted text', ['--curl', `curl -X GET \\\n  -H 'location: cn-shenzhen' "http://shop/b"`]],
+])('the request may be given %s', (_, args) => {
+  expect(JSON.parse(explain('--format', 'json', ...args))).toMatchObject({
+    label: 'gray',
+    decision: { reason: 'rule' },
+    final: { name: 'b/gray:asked' },
+  });
+});
+
+test('a spoofed label is seen to be removed at a gateway, and believed at a mesh port', () => {
+  const spoofed = ['-H', 'x-opensergo-traffic: gray', '/b'];
+  expect(JSON.parse(explain('--format', 'json', ...spoofed)).label).toBeUndefined();
+  expect(JSON.parse(explain('--format', 'json', '--at', 'inbound', ...spoofed)).label).toBe('gray');
+});
+
+describe('wrong usage is said, with exit code 64:', () => {
+  test.each([
+    [['--at', 'door', '/b'], '--at: found "door", expected one of gateway, edge, inbound'],
+    [['-H', 'no header', '/b'], '--header: found "no header", expected a header such as \'location: cn-shenzhen\''],
+    [[], 'found no URL, expected one such as http://shop/orders; see lanekeeper explain --help'],
+    [['/a', '/b'], 'found 2 URLs, expected one: /a /b'],
+    [['http://['], 'found "http://[", expected a URL or a path such as http://shop/orders or /orders'],
+  ])('%j', (args, message) => {
+    const { status, stderr } = spawnSync(process.execPath, ['src/main.ts', 'explain', ...config, ...args], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    expect(stderr.trimEnd()).toBe(`lanekeeper explain: ${message}`);
+    expect(status).toBe(64);
+  });
+});
+
+test.each([
+  [`curl -H 'a: b c' "x y" z`, ['curl', '-H', 'a: b c', 'x y', 'z']],
+  [`curl -H "a: \\"b\\" \\$c" d\\ e`, ['curl', '-H', 'a: "b" $c', 'd e']],
+  ['curl \\\n  \'it\'"s"', ['curl', 'its']],
+  ['', []],
+])('a shell line is parted as a shell does: %j', (line, words) => {
+  expect(shellWords(line)).toEqual(words);
+});

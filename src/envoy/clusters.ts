@@ -3,7 +3,7 @@
 import { lanesWithFallback } from '../mesh/lanes.ts';
 import { findService, type Instance, instancesOf, type Mesh, type Service } from '../mesh/mesh.ts';
 import type { Inbound, Outbound, Workload } from '../mesh/workload.ts';
-import { metadataNamespace } from '../traffic/agreement.ts';
+import { metadataNamespace, processorConnectionMs } from '../traffic/agreement.ts';
 import type { Label } from '../traffic/label.ts';
 import {
   applicationCluster,
@@ -134,7 +134,10 @@ function processor(socket: string): Resource {
         grpc_health_check: {},
       },
     ],
-    typed_extension_protocol_options: httpOptions({ explicit_http_config: { http2_protocol_options: {} } }),
+    typed_extension_protocol_options: httpOptions({
+      common_http_protocol_options: { max_connection_duration: `${processorConnectionMs / 1000}s` },
+      explicit_http_config: { http2_protocol_options: {} },
+    }),
     load_assignment: { cluster_name: processorCluster, endpoints: [{ lb_endpoints: [endpoint] }] },
   };
 }

@@ -9,6 +9,7 @@ import {
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js';
+import { processorConnectionMs } from '../traffic/agreement.ts';
 import { type ConversationOptions, converse } from './conversation.ts';
 import { externalProcessor, type HealthCheckResponse, health } from './protocol.ts';
 
@@ -52,7 +53,7 @@ export async function openServer({ socket, socketGroup, ...conversation }: Serve
 
   function retire(timeoutMs: number): Promise<void> {
     status.close(); // a watcher's stream would keep the server open
-    return leave(sessions, timeoutMs)
+    return areGone(sessions, timeoutMs)
       .then(() => shutDown(server, timeoutMs))
       .finally(() => rmSync(socket, { force: true }));
   }
@@ -83,22 +84,12 @@ function bind(server: Server, socket: string): Promise<ReadonlySet<http2.Http2Se
   });
 }
 
-/**
- * Asks peers to leave, and waits until they have. Node's own end of a session says at once which stream was its last, and
- * refuses those that are on their way: 23 of 8270 labels were lost so, in ten ends under load. RFC 9113, 6.8 has the way: a
- * GOAWAY with the highest number first, so that a peer opens no more here, and whatever it has opened is answered.
- */
-async function leave(sessions: ReadonlySet<http2.Http2Session>, timeoutMs: number): Promise<void> {
-  const highest = 2 ** 31 - 1;
-  const gone = [...sessions].map((session) => {
-    if (!session.closed && !session.destroyed) session.goaway(http2.constants.NGHTTP2_NO_ERROR, highest);
-    return new Promise((resolve) => session.once('close', resolve));
-  });
-  await Promise.race([Promise.all(gone), sleep(Math.min(timeoutMs, leaveWithinMs), undefined, { ref: false })]);
+/** Envoy leaves by itself; what stays (its health check, somebody else's client) is ended after that. */
+async function areGone(sessions: ReadonlySet<http2.Http2Session>, timeoutMs: number): Promise<void> {
+  const gone = [...sessions].map((session) => new Promise((resolve) => session.once('close', resolve)));
+  const atMost = Math.min(timeoutMs, processorConnectionMs + 500);
+  await Promise.race([Promise.all(gone), sleep(atMost, undefined, { ref: false })]);
 }
-
-// Envoy goes when its last stream is answered; a client that stays is ended.
-const leaveWithinMs = 500;
 
 function shutDown(server: Server, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {

@@ -8,6 +8,7 @@ import { renderLaneStatistics } from '../admin/statistics.ts';
 import { createDecider } from '../decision/decide.ts';
 import { rememberingKey } from '../envoy/resource.ts';
 import { openServer } from '../extproc/server.ts';
+import { warmUp } from '../extproc/warm-up.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import { formatProblem } from '../problem.ts';
 import { createMemory } from '../propagation/memory.ts';
@@ -103,6 +104,7 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
     envoy.prepare(inForce.generation.mesh);
     closers.push(() => (released ? undefined : envoy.removeFiles()));
     server.setServing(true);
+    await warmUp(socket.path); // before anybody asks
     memory?.load(earlier?.dump ?? []);
     socket.publish();
     memory?.load((await earlier?.taken()) ?? []); // what it was asked between the two

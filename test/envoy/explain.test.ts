@@ -1,5 +1,5 @@
 // What `lanekeeper explain` predicts is what the data plane does: generated rules and requests, on the real Envoy.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -131,7 +131,8 @@ test(`${ruleSets * requestsOfSet} generated requests: the lane that explain pred
   const wrong: string[] = [];
   const lanes: Record<string, number> = {};
   for (const [index, rules] of samples.entries()) {
-    writeFileSync(world.rulesFile, rulesText(rules));
+    writeFileSync(`${world.rulesFile}.next`, rulesText(rules)); // by rename: half a file would be a generation more
+    renameSync(`${world.rulesFile}.next`, world.rulesFile);
     await vi.waitFor(async () => expect(await world.metric('gateway', 'lanekeeper_generation')).toBe(index + 2), {
       timeout: 5_000,
     });

@@ -1,6 +1,7 @@
 // The gRPC server on a Unix socket: the external processor and its health.
 import { chmodSync, chownSync, rmSync } from 'node:fs';
 import http2 from 'node:http2';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Server,
@@ -22,6 +23,8 @@ export type ProcessorServer = {
   retire(timeoutMs: number): Promise<void>;
 };
 
+type Peers = { readonly sessions: ReadonlySet<http2.Http2Session>; readonly connections: ReadonlySet<Socket> };
+
 export type ServerOptions = ConversationOptions & {
   readonly socket: string;
   /** Numeric group that may connect as well as this user; none where absent. */
@@ -36,7 +39,7 @@ export async function openServer({ socket, socketGroup, ...conversation }: Serve
     Process: (call: Parameters<typeof converse>[0]) => converse(call, conversation),
   });
   server.addService(health, { Check: status.check, Watch: status.watch });
-  const sessions = await bind(server, socket);
+  const { sessions, connections } = await bind(server, socket);
   try {
     if (socketGroup !== undefined) chownSync(socket, -1, socketGroup);
     chmodSync(socket, socketGroup === undefined ? 0o600 : 0o660);
@@ -54,7 +57,7 @@ export async function openServer({ socket, socketGroup, ...conversation }: Serve
   function retire(timeoutMs: number): Promise<void> {
     status.close(); // a watcher's stream would keep the server open
     return areGone(sessions, timeoutMs)
-      .then(() => shutDown(server, timeoutMs))
+      .then(() => shutDown(server, connections, timeoutMs))
       .finally(() => rmSync(socket, { force: true }));
   }
 }
@@ -64,24 +67,30 @@ export async function openServer({ socket, socketGroup, ...conversation }: Serve
  * connection is dropped every thousand streams, and with it labels in flight (envoy-ext-proc.md 1). grpc-js has no option
  * for the budget, so it is raised where grpc-js makes its HTTP/2 server, and only then.
  */
-function bind(server: Server, socket: string): Promise<ReadonlySet<http2.Http2Session>> {
+function bind(server: Server, socket: string): Promise<Peers> {
   const sessions = new Set<http2.Http2Session>();
+  const connections = new Set<Socket>();
   const createServer = http2.createServer;
   const generous = { streamResetBurst: 1e9, streamResetRate: 1e9 };
   http2.createServer = ((options: http2.ServerOptions, listener?: never) =>
-    createServer.call(http2, { ...options, ...generous }, listener).on('session', (session) => {
-      sessions.add(session);
-      session.once('close', () => sessions.delete(session));
-    })) as typeof createServer;
+    createServer
+      .call(http2, { ...options, ...generous }, listener)
+      .on('session', (session) => keepWhileOpen(sessions, session))
+      .on('connection', (connection: Socket) => keepWhileOpen(connections, connection))) as typeof createServer;
   const mask = process.umask(0o177); // no moment in which the socket is open to others
-  return new Promise<typeof sessions>((resolve, reject) => {
+  return new Promise<Peers>((resolve, reject) => {
     server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) =>
-      error ? reject(error) : resolve(sessions),
+      error ? reject(error) : resolve({ sessions, connections }),
     );
   }).finally(() => {
     process.umask(mask);
     http2.createServer = createServer;
   });
+}
+
+function keepWhileOpen<T extends { once(event: 'close', listener: () => void): unknown }>(all: Set<T>, one: T): void {
+  all.add(one);
+  one.once('close', () => all.delete(one));
 }
 
 /** Envoy leaves by itself; what stays (its health check, somebody else's client) is ended after that. */
@@ -91,9 +100,13 @@ async function areGone(sessions: ReadonlySet<http2.Http2Session>, timeoutMs: num
   await Promise.race([Promise.all(gone), sleep(atMost, undefined, { ref: false })]);
 }
 
-function shutDown(server: Server, timeoutMs: number): Promise<void> {
+/** A peer that never closes its end of a connection would keep the server open, and this process alive. */
+function shutDown(server: Server, connections: ReadonlySet<Socket>, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.forceShutdown(), timeoutMs);
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      for (const connection of connections) connection.destroy();
+    }, timeoutMs);
     server.tryShutdown(() => {
       clearTimeout(timer);
       resolve();

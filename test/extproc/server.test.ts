@@ -266,3 +266,20 @@ describe('an Envoy that resets every stream', () => {
     expect(grown).toBeLessThan(1_024);
   });
 });
+
+test.each([
+  ['has said nothing', ''],
+  ['has begun to speak HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0'],
+])('a peer that %s and never closes its end does not keep the server open', async (_, said) => {
+  const server = await open();
+  const peer = connectTo({ path: socket, allowHalfOpen: true }).on('error', () => undefined);
+  await new Promise((resolve) => peer.write(said, 'latin1', resolve));
+  try {
+    const closed = server.close(100).then(() => 'closed');
+    expect(await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 3_000, 'still open'))])).toBe(
+      'closed',
+    );
+  } finally {
+    peer.destroy();
+  }
+});

@@ -52,15 +52,19 @@ export function labelsOf({ service, version }: Member): Record<string, string> {
   return { app: service, ...(version === 'gray' && { 'traffic.opensergo.io/label': 'gray' }) };
 }
 
-/** Distinct ports that nobody listens on: held all at once, then let go. */
+/**
+ * Distinct ports that nobody listens on: held all at once, then let go. Below those that systems give to calls that go out
+ * (32768 and up): one of these could be taken between here and its use.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen()));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const servers = new Map<number, Server>();
+  while (servers.size < count) {
+    const port = 10_240 + Math.floor(Math.random() * 22_000);
+    const server = servers.has(port) ? undefined : await listen(port).catch(() => undefined);
+    if (server) servers.set(port, server);
+  }
+  await Promise.all([...servers.values()].map((server) => new Promise((resolve) => server.close(resolve))));
+  return [...servers.keys()];
 }
 
 /** True where nobody listens on the port of this machine. */
@@ -70,7 +74,7 @@ export async function isFree(port: number): Promise<boolean> {
   return server !== undefined;
 }
 
-function listen(port = 0): Promise<Server> {
+function listen(port: number): Promise<Server> {
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server));

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { interrupt, startCommand } from './command.ts';
 
+// Each test starts a demo of up to 13 processes, or two.
+vi.setConfig({ testTimeout: 90_000 });
+
 const shenzhen = { location: 'cn-shenzhen' };
 const folderOf = (port: number) => join(tmpdir(), `lanekeeper-demo-${userInfo().uid}-${port}`);
 

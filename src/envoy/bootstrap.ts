@@ -90,7 +90,7 @@ function renderListeners(workload: Workload, mesh: Mesh, paths: RunPaths): Resou
   }
 
   function chain(direction: Direction, table: string, mutations: readonly Resource[]): Resource {
-    return { filters: [connectionManager({ direction, table, mutations, paths })] };
+    return { filters: [connectionManager({ direction, table, mutations, paths, trustedHops: workload.trustedHops })] };
   }
 }
 

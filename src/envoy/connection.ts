@@ -10,12 +10,13 @@ export type Connection = {
   /** Name of the route table, and of its file. */
   readonly table: string;
   readonly mutations: readonly Resource[];
+  readonly trustedHops?: number | undefined;
   readonly paths: RunPaths;
 };
 
 const messageTimeout = '0.2s';
 
-export function connectionManager({ direction, table, mutations, paths }: Connection): Resource {
+export function connectionManager({ direction, table, mutations, paths, trustedHops = 0 }: Connection): Resource {
   const isEdge = direction === 'gateway' || direction === 'edge';
   return {
     name: 'envoy.filters.network.http_connection_manager',
@@ -25,7 +26,9 @@ export function connectionManager({ direction, table, mutations, paths }: Connec
       codec_type: 'AUTO',
       // The first hop makes correlation possible; later hops must not add an identity that the application never saw.
       generate_request_id: isEdge,
-      ...(isEdge ? { use_remote_address: true } : { skip_xff_append: true }),
+      ...(isEdge
+        ? { use_remote_address: true, ...(trustedHops > 0 && { xff_num_trusted_hops: trustedHops }) }
+        : { skip_xff_append: true }),
       server_header_transformation: 'PASS_THROUGH',
       stream_idle_timeout: '0s',
       // Without a default Envoy answers a request of HTTP/1.0 that has no Host with a 400; an application would serve it.

@@ -17,6 +17,8 @@ export type Decide = (question: {
 }) => { readonly decision: Decision; readonly before?: Promise<unknown> | undefined };
 
 export type ConversationOptions = {
+  /** Proxies before an edge whose word on the caller's address counts; none where absent. */
+  readonly trustedHops?: number | undefined;
   readonly decide: Decide;
   /** Told of an exception in `decide`: the request has gone on unchanged. */
   readonly onFailure: (error: unknown) => void;
@@ -42,7 +44,7 @@ export function converse(
     try {
       const direction = directionOf();
       const { decision, before } = options.decide({
-        request: toRequest(headers, direction),
+        request: toRequest(headers, direction, options.trustedHops),
         direction,
         envoyTrace: envoyTrace(),
       });

@@ -1,7 +1,7 @@
 // Envoy's messages on one side, requests and decisions on the other. Nothing else knows the messages.
 import type { Decision } from '../decision/decision.ts';
 import { type Direction, metadataNamespace } from '../traffic/agreement.ts';
-import { lastForwarded, type Request } from '../traffic/request.ts';
+import { forwardedAddress, type Request } from '../traffic/request.ts';
 import { isSafeHeader } from './failure.ts';
 import type { HttpHeaders, ProcessingResponse } from './protocol.ts';
 
@@ -9,7 +9,7 @@ import type { HttpHeaders, ProcessingResponse } from './protocol.ts';
  * The headers of a message as a request. Ill-formed entries are passed over. At an edge Envoy has added its peer to
  * X-Forwarded-For before it asks; elsewhere the header is whatever somebody sent, and says nothing. HOT
  */
-export function toRequest(message: HttpHeaders, direction: Direction): Request {
+export function toRequest(message: HttpHeaders, direction: Direction, trustedHops = 0): Request {
   const headers = new Map<string, string>();
   for (const { key, value, rawValue } of message.headers?.headers ?? []) {
     if (key === undefined) continue;
@@ -23,7 +23,9 @@ export function toRequest(message: HttpHeaders, direction: Direction): Request {
     path: headers.get(':path') ?? '',
     header: (name) => headers.get(name),
     sourceAddress:
-      direction === 'gateway' || direction === 'edge' ? lastForwarded(headers.get('x-forwarded-for')) : undefined,
+      direction === 'gateway' || direction === 'edge'
+        ? forwardedAddress(headers.get('x-forwarded-for'), trustedHops)
+        : undefined,
   };
 }
 

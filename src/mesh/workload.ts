@@ -38,6 +38,8 @@ export type Workload = {
   readonly edgeTrace: 'strip' | 'keep';
   /** Who may send labels to inbound ports that are no edges; everybody where absent. */
   readonly trustedPeers?: readonly Range[];
+  /** Proxies before an edge whose word on the caller's address counts. */
+  readonly trustedHops?: number;
   /** Listener of a gateway: an edge without an application, which routes by the paths that services state. */
   readonly gateway?: Address;
   readonly inbound: readonly Inbound[];

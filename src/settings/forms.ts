@@ -55,6 +55,10 @@ export function addressOrAny(given: string): Parsed<Address> {
 
 const anAddress = 'a port, or an IP address and a port such as 0.0.0.0:8080 or [::]:8080';
 
+/** How many proxies stand before an edge. */
+export const hops = (given: string): Parsed<number> =>
+  /^\d$/.test(given) ? { value: Number(given) } : { expected: 'a number of proxies, 0 to 9' };
+
 /** `10.0.0.0/8,fd00::/8`; an address alone is itself. */
 export function ranges(given: string): Parsed<Range[]> {
   const expected = 'IP ranges such as 10.0.0.0/8 or fd00::/8, parted by commas';

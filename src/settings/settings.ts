@@ -47,6 +47,7 @@ export function parseSettings(
   const service = read('service', form.name);
   const gateway = read('gateway', form.address);
   const trustedPeers = read('trusted-peers', form.ranges);
+  const trustedHops = read('trusted-hops', form.hops);
   const admin = read('admin', form.addressOrAny) ?? { address: '127.0.0.1', port: 15020 };
   const settings: Settings = {
     workload: {
@@ -57,6 +58,7 @@ export function parseSettings(
       propagation: read('propagation', form.oneOf(['trace', 'header'])) ?? 'trace',
       edgeTrace: read('edge-trace', form.oneOf(['strip', 'keep'])) ?? 'strip',
       ...(trustedPeers && { trustedPeers }),
+      ...(trustedHops && { trustedHops }),
       ...(gateway && { gateway }),
       inbound: read('inbound', form.inbound) ?? [],
       outbound: read('outbound', form.outbound) ?? [],

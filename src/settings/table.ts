@@ -34,6 +34,11 @@ export const settingTable = {
     fallback: 'strip',
     help: 'keep: strangers choose the trace at edges (a risk, see Limits)',
   },
+  'trusted-hops': {
+    value: 'N',
+    fallback: '0',
+    help: "proxies before an edge whose word in X-Forwarded-For on the caller's address counts",
+  },
   'trusted-peers': {
     value: 'CIDR,…',
     fallback: 'everybody',

@@ -80,6 +80,7 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
     const server = await openServer({
       socket: socket.path,
       socketGroup: settings.socketGroup,
+      trustedHops: workload.trustedHops,
       decide(question) {
         const decision = decider.decide(question);
         metrics.count(question.direction, decision);

@@ -41,9 +41,16 @@ export function lowerCased(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-/** The last address of an X-Forwarded-For: what the nearest Envoy itself saw. HOT */
-export function lastForwarded(value: string | undefined): string | undefined {
-  return (value && trimSpace(value.slice(value.lastIndexOf(',') + 1))) || undefined;
+/**
+ * The caller in an X-Forwarded-For: its last address is what the nearest Envoy itself saw, and with `trustedHops` proxies
+ * before it the one as many places earlier. Where there are fewer the caller came past them, and is the last, as Envoy has
+ * it (`xff_num_trusted_hops`). HOT
+ */
+export function forwardedAddress(value: string | undefined, trustedHops: number): string | undefined {
+  if (!value) return undefined;
+  const addresses = value.split(',');
+  const address = addresses[addresses.length - 1 - trustedHops] ?? addresses[addresses.length - 1] ?? '';
+  return trimSpace(address) || undefined;
 }
 
 /**

@@ -117,3 +117,41 @@ spec: { trafficLabel: gray, match: [{ condition: "==", type: header, key: locati
     });
   });
 });
+
+describe('the address of a caller, behind a proxy that says it in X-Forwarded-For,', () => {
+  test.each([
+    ['is believed where one hop is trusted', ['--trusted-hops', '1'], { 'x-forwarded-for': '203.0.113.7' }, 'b-gray'],
+    [
+      'is the one before the last hop, whatever stands before it',
+      ['--trusted-hops', '1'],
+      { 'x-forwarded-for': '10.9.9.9, 203.0.113.7' },
+      'b-gray',
+    ],
+    [
+      'is not one that a stranger wrote before it',
+      ['--trusted-hops', '1'],
+      { 'x-forwarded-for': '203.0.113.7, 10.9.9.9' },
+      'b-base',
+    ],
+    ['is the peer where no hop is trusted', [], { 'x-forwarded-for': '203.0.113.7' }, 'b-base'],
+  ])('%s', async (_, args, headers, member) => {
+    const world = await startWorld({
+      members: [{ service: 'b' }, { service: 'b', label: 'gray' }],
+      gateway: { app: 'gateway' },
+      args,
+      rules: `
+apiVersion: traffic.opensergo.io/v1alpha1
+kind: TrafficLabelRule
+metadata: { name: address }
+spec: { selector: { app: gateway }, trafficLabel: gray, match: [{ condition: "==", type: sourceIp, value: 203.0.113.0/24 }] }`,
+    });
+    try {
+      expect(await world.viaGateway({ path: '/b', headers: headers as Record<string, string> })).toMatchObject({
+        status: 200,
+        body: member,
+      });
+    } finally {
+      await world.close();
+    }
+  });
+});

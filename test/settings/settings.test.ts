@@ -62,6 +62,7 @@ const everySetting: Readonly<Record<SettingName, [string, string, object]>> = {
   namespace: ['shop', 'other', { workload: { namespace: 'shop' } }],
   labels: ['app=a, version=v=2', 'app=b', { workload: { labels: { app: 'a', version: 'v=2' } } }],
   service: ['a', 'b', { workload: { service: 'a' } }],
+  'trusted-hops': ['1', '2', { workload: { trustedHops: 1 } }],
   'take-over': ['yes', 'no', { takeOver: true }],
   'trusted-peers': [
     '10.0.0.0/8, fd00::1',

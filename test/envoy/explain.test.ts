@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { explainRequest } from '../../src/explain/explanation.ts';
 import { createAssembler } from '../../src/mesh/assemble.ts';
@@ -35,6 +35,7 @@ beforeAll(async () => {
   });
 });
 afterAll(() => world?.close());
+afterEach(() => world.fallbacksAgree());
 
 const words = fc.constantFrom('a', 'b', 'ab', 'a,b', 'ö', 'a b', '');
 const keys = fc.constantFrom('x-one', 'x-two');

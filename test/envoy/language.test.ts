@@ -1,6 +1,6 @@
 // The rule language on the real Envoy: through the gate, to the processor and into the lane.
 import { writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startWorld, type World } from './world.ts';
 
 type Sent = { readonly method?: string; readonly path?: string; readonly headers?: Record<string, string | string[]> };
@@ -131,6 +131,7 @@ describe('a gateway labels', () => {
     });
   });
   afterAll(() => world?.close());
+  afterEach(() => world.fallbacksAgree());
 
   const slowly = { timeout: 20_000 };
   const use = async (rules: readonly string[], generation: number): Promise<void> => {

@@ -33,7 +33,12 @@ export const typeUrl = (name: string): string => `type.googleapis.com/envoy.${na
 /** How clusters and routes call a service: `b`, `b.other` in another namespace, `b:9090` for a port that is not its first. */
 export function serviceName(service: Service, port: number, namespace: string): string {
   const suffix = service.namespace === namespace ? '' : `.${service.namespace}`;
-  return `${service.name}${suffix}${port === service.ports[0].port ? '' : `:${port}`}`;
+  return `${escaped(service.name)}${suffix}${port === service.ports[0].port ? '' : `:${port}`}`;
+}
+
+/** What parts names of clusters and statistics must not be in one: `providers%3Acom%2Eshop%2EOrders`. */
+function escaped(name: string): string {
+  return name.replace(/[^A-Za-z0-9_-]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** `b|gray`, or `b|base` without a label. `|` cannot be in a Kubernetes name, so a name is never ambiguous. */

@@ -20,16 +20,27 @@ export type Instance = {
   readonly labels: Readonly<Record<string, string>>;
   /** The labels whose traffic it serves; empty for base. */
   readonly lanes: readonly Label[];
+  readonly healthy: boolean;
+  /** Its share of the traffic beside that of others; 0 for none. */
+  readonly weight: number;
+  readonly zone?: string;
 };
 
-export type Port = { readonly port: number; readonly protocol: 'http' | 'http2' | 'grpc'; readonly edge: boolean };
+export type Port = { readonly port: number; readonly protocol: Protocol; readonly edge: boolean };
+
+/** `tcp` passes through as bytes. */
+export type Protocol = 'http' | 'http2' | 'grpc' | 'tcp';
 
 export type Service = {
   readonly name: string;
   readonly namespace: string;
   /** Never empty; the first is the one that is meant where none is named. */
   readonly ports: readonly [Port, ...Port[]];
+  /** IP addresses under which it is called whatever the instance, with each of its ports. */
+  readonly addresses: readonly string[];
   readonly instances: readonly Instance[];
+  /** True: an instance that a client picked itself is called whatever its lane. */
+  readonly keepPicks: boolean;
   readonly strict: boolean;
   /** True: a label `a.b` that has no lane takes the lane `a`. */
   readonly hierarchical: boolean;
@@ -100,8 +111,9 @@ export function instancesOf(service: Service, port: number, label: Label | undef
 
 /** The service that `name` (`b` or `b.other`) means for a workload of `namespace`. */
 export function findService(mesh: Mesh, name: string, namespace: string): Service | undefined {
-  const dot = name.indexOf('.');
-  return mesh.services.get(dot < 0 ? `${namespace}/${name}` : `${name.slice(dot + 1)}/${name.slice(0, dot)}`);
+  const own = mesh.services.get(`${namespace}/${name}`);
+  const dot = name.lastIndexOf('.'); // namespaces have none, names of registries may
+  return own ?? (dot < 0 ? undefined : mesh.services.get(`${name.slice(dot + 1)}/${name.slice(0, dot)}`));
 }
 
 function toService(document: Document, { metadata, spec }: ServiceDocument, rules: RuleSet): Service {
@@ -119,13 +131,18 @@ function toService(document: Document, { metadata, spec }: ServiceDocument, rule
       servicePort: instance.servicePort ?? first.port,
       labels,
       lanes: lanesOfWorkload(rules, { namespace: document.namespace, labels }),
+      healthy: instance.healthy ?? true,
+      weight: instance.weight ?? 1,
+      ...(instance.zone !== undefined && { zone: instance.zone }),
     };
   });
   return {
     name: metadata.name,
     namespace: document.namespace,
     ports: [first, ...others],
+    addresses: spec.addresses ?? [],
     instances,
+    keepPicks: spec.keepPicks ?? false,
     strict: spec.strict ?? false,
     hierarchical: spec.hierarchicalLabels ?? false,
     paths: (spec.paths ?? []).map((path) => path.replace(/\/+$/, '') || '/'),

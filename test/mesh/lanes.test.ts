@@ -15,12 +15,16 @@ function serviceWith(
     servicePort: 80,
     labels: {},
     lanes: [label(lane)],
+    healthy: true,
+    weight: 1,
   }));
   return {
     name: 'b',
     namespace: 'default',
     ports: [{ port: 80, protocol: 'http', edge: false }],
+    addresses: [],
     instances,
+    keepPicks: false,
     strict: false,
     hierarchical: false,
     paths: [],

@@ -15,9 +15,11 @@ spec:
   ports:
   - { port: 80, protocol: http2, edge: true }
   - { port: 90, protocol: grpc }
+  addresses: [10.96.0.1, fd00::96]
   instances:
   - { address: 10.0.0.1, port: 8080, servicePort: 90, labels: { app: orders, ${key}: gray } }
-  - { address: fd00::1, port: 65535 }
+  - { address: fd00::1, port: 65535, healthy: false, weight: 0, zone: a }
+  keepPicks: true
   strict: true
   hierarchicalLabels: true
   paths: [/orders, /orders/open/, /]
@@ -29,6 +31,7 @@ spec:
       { port: 80, protocol: 'http2', edge: true },
       { port: 90, protocol: 'grpc', edge: false },
     ],
+    addresses: ['10.96.0.1', 'fd00::96'],
     instances: [
       {
         address: '10.0.0.1',
@@ -36,9 +39,21 @@ spec:
         servicePort: 90,
         labels: { app: 'orders', [key]: 'gray' },
         lanes: ['gray'],
+        healthy: true,
+        weight: 1,
       },
-      { address: 'fd00::1', port: 65535, servicePort: 80, labels: {}, lanes: [] },
+      {
+        address: 'fd00::1',
+        port: 65535,
+        servicePort: 80,
+        labels: {},
+        lanes: [],
+        healthy: false,
+        weight: 0,
+        zone: 'a',
+      },
     ],
+    keepPicks: true,
     strict: true,
     hierarchical: true,
     paths: ['/orders', '/orders/open', '/'],
@@ -50,7 +65,9 @@ test('what a document does not say has its default', () => {
     name: 'orders',
     namespace: 'default',
     ports: [{ port: 80, protocol: 'http', edge: false }],
+    addresses: [],
     instances: [],
+    keepPicks: false,
     strict: false,
     hierarchical: false,
     paths: [],

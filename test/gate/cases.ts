@@ -89,6 +89,8 @@ const patterns: readonly (readonly [pattern: string, some: readonly string[]])[]
   ['/?[a-z/]+', ['/a', '/a/b', 'a', '/A']],
   ['[a-z]+[.]example', ['shop.example', 'a.example']],
   ['[^A]hop.*', ['shop.example']],
+  ['^(?:a b|/a.*)$', ['a b', '/a', '/ab']],
+  ['^shop.*|(1$)', ['shop.example', '1']],
 ];
 
 const keyed = fc.oneof(

@@ -39,6 +39,7 @@ function asksForValue({ type, condition }: Written): boolean {
 }
 
 const user = { condition: '==', key: 'user', value: '1' };
+const pattern = { ...user, condition: 'regex' };
 
 describe('what a rule labels is let through', () => {
   test.each<[string, object[], Sent]>([
@@ -92,6 +93,20 @@ describe('what a rule labels is let through', () => {
       'a path in UTF-8',
       [{ condition: '==', type: 'path', value: '/größe' }],
       { path: bytesOf('/größe?a'), headers: [] },
+    ],
+    ...['^1$', '1$', '^1', '(^1|2)', '\\A1\\z', '\\b1\\b', '^1|2$'].flatMap((value): [string, object[], Sent][] => [
+      [
+        `a cookie by ${value}`,
+        [{ ...pattern, type: 'cookie', value }],
+        { path: '/', headers: [['cookie', 'a=b; user=1']] },
+      ],
+      [`a query by ${value}`, [{ ...pattern, type: 'query', value }], { path: '/?user=1&b', headers: [] }],
+    ]),
+    ['a path by ^/a$', [{ condition: 'regex', type: 'path', value: '^/a$' }], { path: '/a?b', headers: [] }],
+    [
+      'a host with a port by ^shop$',
+      [{ condition: 'regex', type: 'host', value: '^shop$' }],
+      { path: '/', host: 'shop:80', headers: [] },
     ],
   ])('%s', (_, conditions, sent) => {
     const { traffic } = rulesOf(trafficRule('gray', { match: conditions }));
@@ -253,7 +268,12 @@ describe('a pattern is told to Envoy in bytes', () => {
   test.each([
     ['cn-(?:shenzhen|beijing)', 'cn-(?:shenzhen|beijing)'],
     ['[a-z]+\\.example', '[a-z]+\\.example'],
-    ['(a|b){2,3}$', '(a|b){2,3}$'],
+    ['^(a|b){2,3}$', '(a|b){2,3}'],
+    ['a\\$', 'a\\$'],
+    ['a\\\\$', 'a\\\\'],
+    ['^a|b$', 'a|b'],
+    ['[$^]', '[$^]'],
+    ['^$', '(?:)'],
     ['.*', `(?:[^\\n\\x80-\\xff]|${multibyte})*`],
     ['[^/]+', `(?:[^/\\x80-\\xff]|${multibyte})+`],
     ['\\D', `(?:[^\\d\\x80-\\xff]|${multibyte})`],
@@ -261,8 +281,20 @@ describe('a pattern is told to Envoy in bytes', () => {
     ['\\\\E', '\\\\E'],
   ])('%s', (pattern, expected) => expect(patternInBytes(pattern)).toBe(expected));
 
-  test.each(['\\pL', '[[:alpha:]]', '[a-ö]', '[^\\D]', '\\Qa', '(?P<name>a)', '(?s).', '(?i)a', '\\x41', 'a\tb'])(
-    'or not at all: %s',
-    (pattern) => expect(patternInBytes(pattern)).toBeUndefined(),
-  );
+  test.each([
+    '\\pL',
+    '[[:alpha:]]',
+    '[a-ö]',
+    '[^\\D]',
+    '\\Qa',
+    '(?P<name>a)',
+    '(?s).',
+    '(?i)a',
+    '\\x41',
+    'a\tb',
+    '(^a)',
+    '^*a',
+    'a$|b',
+    '\\Aa\\z',
+  ])('or not at all: %s', (pattern) => expect(patternInBytes(pattern)).toBeUndefined());
 });

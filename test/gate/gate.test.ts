@@ -39,6 +39,7 @@ function asksForValue({ type, condition }: Written): boolean {
 }
 
 const user = { condition: '==', key: 'user', value: '1' };
+const none = { condition: 'absent', key: 'user' };
 const pattern = { ...user, condition: 'regex' };
 
 describe('what a rule labels is let through', () => {
@@ -102,6 +103,22 @@ describe('what a rule labels is let through', () => {
       ],
       [`a query by ${value}`, [{ ...pattern, type: 'query', value }], { path: '/?user=1&b', headers: [] }],
     ]),
+    [
+      'no cookie of a name that none has',
+      [{ ...none, type: 'cookie', key: 'a=b' }],
+      { path: '/', headers: [['cookie', 'a=b=1']] },
+    ],
+    [
+      'no cookie of a name with a space',
+      [{ ...none, type: 'cookie', key: ' a' }],
+      { path: '/', headers: [['cookie', 'b=1; a=1']] },
+    ],
+    ...['a=b', 'a&b', '%61'].map((key): [string, object[], Sent] => [
+      `no query ${key} where one looks so`,
+      [{ ...none, type: 'query', key }],
+      { path: `/?${key}`, headers: [] },
+    ]),
+    ['no query where one stands in a value', [{ ...none, type: 'query' }], { path: '/?a=b?user=1', headers: [] }],
     ['a path by ^/a$', [{ condition: 'regex', type: 'path', value: '^/a$' }], { path: '/a?b', headers: [] }],
     [
       'a host with a port by ^shop$',

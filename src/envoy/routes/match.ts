@@ -127,7 +127,9 @@ function queryPart(condition: Condition): Part {
     `${anything}\\?(?:(?:${anything}&)?${value}(?:[&#]${anything})?|${anything}%${anything})`;
   const exists = pair(`${key}(?:=${anything})?`);
   if (condition.condition === 'absent') {
-    const regex = `${anything}\\?(?:${anything}&)?${key}(?:[=&#]${anything})?`;
+    // Only what surely is the parameter may hold a request back: `?a=b` is not one of the name `a=b`.
+    if (/[=&#%]/.test(condition.key)) return allowing(condition, []);
+    const regex = `[^?]*\\?(?:${anything}&)?${key}(?:[=&#]${anything})?`;
     return regexPart(condition, ':path', regex, []);
   }
   return valuesPart(
@@ -143,6 +145,7 @@ function cookiePart(condition: Condition): Part {
   if (isNegative(condition)) return allowing(condition, []);
   const key = quote(textOf(condition.key));
   // Only what surely is the cookie may hold a request back: `a=1,b=2` is one cookie, or two lines.
+  if (condition.condition === 'absent' && /[=;]|^[ \t]|[ \t]$/.test(condition.key)) return allowing(condition, []);
   if (condition.condition === 'absent')
     return regexPart(condition, 'cookie', `(?:${anything};)?[ \\t]*${key}[ \\t]*=${anything}`, []);
   const pair = (value: string) => `(?:${anything}[;,])?\\s*${key}\\s*=\\s*${value}\\s*(?:[;,]${anything})?`;

@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { reasons } from '../src/decision/decision.ts';
 import { createMetrics } from '../src/metrics.ts';
-import { conditionWords } from '../src/rules/conditions/condition.ts';
-import { typesInForce } from '../src/rules/written/document.ts';
+import { conditionTypes, conditionWords } from '../src/rules/conditions/condition.ts';
 import { settingTable } from '../src/settings/table.ts';
 import { places } from '../test/repository/architecture.ts';
 
@@ -70,7 +69,7 @@ function conditions(): string {
     ['part of a rule', 'in force'],
     [
       ['`condition`', conditionWords.map(code).join(', ')],
-      ['`type`', typesInForce.map(code).join(', ')],
+      ['`type`', conditionTypes.map(code).join(', ')],
     ],
   );
 }

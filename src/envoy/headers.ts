@@ -1,6 +1,7 @@
 // What Envoy does to headers before it matches routes, so that it holds while the processor is down.
 import { allTraceHeaders, traceHeaders } from '../propagation/trace.ts';
 import { baggageMember, labelHeader } from '../traffic/label.ts';
+import { sourceHeader } from '../traffic/source-labels.ts';
 import { destinationHeader, type Resource, traceHeader, typeUrl } from './resource.ts';
 
 // CEL: an absent header is an error, and an error writes no header. A counted repetition ({0,61}) fails silently, so the
@@ -21,10 +22,11 @@ const baggageWithoutMember =
 const quarantine = 'x-lanekeeper-baggage';
 const withoutLeadingComma = `%CEL(re.extract(request.headers['${quarantine}'], '^[,\\\\s]*(.*)$', '\\\\1'))%`;
 
-/** At an edge: everything that could choose a lane is removed, and with `strip` the trace identity too. */
+/** At an edge: everything that could choose a lane is removed, also by saying who calls, and with `strip` the trace identity too. */
 export function edgeMutations(edgeTrace: 'strip' | 'keep'): Resource[] {
   return [
     { remove: labelHeader },
+    { remove: sourceHeader },
     { remove_on_match: { key_matcher: { prefix: 'x-lanekeeper-' } } },
     { remove_on_match: { key_matcher: { prefix: 'x-envoy-' } } },
     // A stranger who repeats a remembered trace would be given its label.
@@ -44,8 +46,9 @@ export const meshMutations: readonly Resource[] = [
   ...traceMutations(),
 ];
 
-/** On the way out: as on a mesh port, and the true destination becomes the key of the virtual host. */
+/** On the way out: as on a mesh port, the true destination becomes the key of the virtual host, and routes say who calls. */
 export const outboundMutations: readonly Resource[] = [
+  { remove: sourceHeader },
   { remove_on_match: { key_matcher: { prefix: 'x-lanekeeper-' } } },
   overwrite(destinationHeader, '%DOWNSTREAM_LOCAL_ADDRESS%'),
   addIfAbsent(labelHeader, labelFromBaggage),

@@ -15,6 +15,7 @@ import { explain } from '../rules/explain.ts';
 import type { Direction } from '../traffic/agreement.ts';
 import { type Label, labelHeader, parseLabel } from '../traffic/label.ts';
 import type { Request } from '../traffic/request.ts';
+import { sourceHeader } from '../traffic/source-labels.ts';
 
 export type Explanation = {
   readonly at: Direction;
@@ -86,7 +87,10 @@ function hostOf(at: Direction, workload: Workload, mesh: Mesh): Resource {
 /** What Envoy does to headers before it matches routes (envoy/headers.ts). */
 function early(request: Request, at: Direction, workload: Workload): Request {
   const isEdge = at === 'gateway' || at === 'edge';
-  const isInternal = (name: string) => name.startsWith('x-lanekeeper-') || (isEdge && name.startsWith('x-envoy-'));
+  const isInternal = (name: string) =>
+    name.startsWith('x-lanekeeper-') ||
+    (isEdge && name.startsWith('x-envoy-')) ||
+    (name === sourceHeader && at !== 'inbound');
   const removed = isEdge && workload.edgeTrace === 'strip' ? allTraceHeaders : [];
   const kept: Request = {
     ...request,

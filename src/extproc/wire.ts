@@ -2,6 +2,7 @@
 import type { Decision } from '../decision/decision.ts';
 import { type Direction, metadataNamespace } from '../traffic/agreement.ts';
 import { forwardedAddress, type Request } from '../traffic/request.ts';
+import { sourceHeader } from '../traffic/source-labels.ts';
 import { isSafeHeader } from './failure.ts';
 import type { HttpHeaders, ProcessingResponse } from './protocol.ts';
 
@@ -18,14 +19,13 @@ export function toRequest(message: HttpHeaders, direction: Direction, trustedHop
     const earlier = headers.get(key);
     headers.set(key, earlier === undefined ? bytes : `${earlier}${key === 'cookie' ? '; ' : ','}${bytes}`);
   }
+  const isEdge = direction === 'gateway' || direction === 'edge';
+  if (isEdge) headers.delete(sourceHeader); // Envoy has removed it; one that is not ours may not have
   return {
     method: headers.get(':method') ?? '',
     path: headers.get(':path') ?? '',
     header: (name) => headers.get(name),
-    sourceAddress:
-      direction === 'gateway' || direction === 'edge'
-        ? forwardedAddress(headers.get('x-forwarded-for'), trustedHops)
-        : undefined,
+    sourceAddress: isEdge ? forwardedAddress(headers.get('x-forwarded-for'), trustedHops) : undefined,
   };
 }
 

@@ -93,6 +93,15 @@ export function rulesFor(
   );
 }
 
+/** The keys of what rules ask of the labels of a caller: no others need to travel. */
+export function sourceLabelKeys({ traffic }: RuleSet): ReadonlySet<string> {
+  const keys = traffic.flatMap(({ alternatives, stickyBy }): Key[] => [
+    ...alternatives.flat(),
+    ...(stickyBy ? [stickyBy] : []),
+  ]);
+  return new Set(keys.filter(({ type }) => type === 'sourceLabel').map(({ key }) => key));
+}
+
 /** The labels that rules give to a workload, each once. */
 export function workloadLabels(
   rules: RuleSet,

@@ -68,9 +68,9 @@ export function createAnchors(
   };
 }
 
-/** Ranges of addresses are no values, and nothing carries the label of the caller. */
+/** Ranges of addresses are no values. */
 function isHashable({ type, condition }: Condition): boolean {
-  if (type === 'sourceIp' || type === 'sourceLabel') return false;
+  if (type === 'sourceIp') return false;
   return condition === '==' || condition === 'in' || condition === 'prefix' || condition === 'suffix';
 }
 

@@ -61,8 +61,12 @@ export function queryOf(request: Request, key: string): string | undefined {
   const mark = request.path.indexOf('?');
   if (mark < 0) return undefined;
   const fragment = request.path.indexOf('#', mark);
-  const query = request.path.slice(mark + 1, fragment < 0 ? undefined : fragment);
-  for (const pair of query.split('&')) {
+  return firstValue(request.path.slice(mark + 1, fragment < 0 ? undefined : fragment), key);
+}
+
+/** First value of a key among pairs `a=b&c=d`, percent-decoded. HOT */
+export function firstValue(pairs: string, key: string): string | undefined {
+  for (const pair of pairs.split('&')) {
     const equals = pair.indexOf('=');
     const name = equals < 0 ? pair : pair.slice(0, equals);
     if (percentDecode(name) === key) return equals < 0 ? '' : percentDecode(pair.slice(equals + 1));

@@ -48,6 +48,22 @@ test('a spoofed label is seen to be removed at a gateway, and believed at a mesh
   expect(JSON.parse(explain('--format', 'json', '--at', 'inbound', ...spoofed)).label).toBe('gray');
 });
 
+test('who calls is given as Envoy says it, and counts at a mesh port only', () => {
+  const at = (place: string, source: string) =>
+    JSON.parse(
+      explain(
+        ...['--format', 'json', '--config', 'envoy/rules.yaml', '--labels', 'app=a', '--at', place],
+        ...['-H', `x-lane-source: ${source}`, '/a'],
+      ),
+    );
+  expect(at('inbound', 'app=testbench&version=v2')).toMatchObject({ first: { asks: true }, label: 'gray' });
+  expect(at('inbound', 'app=b')).toMatchObject({
+    first: { asks: false },
+    rules: [{ rule: 'default/by-caller', outcome: 'sourceLabel app is not "testbench"' }],
+  });
+  expect(at('edge', 'app=testbench').label).toBeUndefined();
+});
+
 describe('wrong usage is said, with exit code 64:', () => {
   test.each([
     [['--at', 'door', '/b'], '--at: found "door", expected one of gateway, edge, inbound'],

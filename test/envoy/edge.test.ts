@@ -27,6 +27,7 @@ const spoofs: [what: string, headers: Record<string, string | string[]>][] = [
       'x-lanekeeper-dst': 'b',
       'x-lanekeeper-trace': 'x',
       'x-lanekeeper-ask': '1',
+      'x-lane-source': 'app=gateway',
       'x-envoy-max-retries': '3',
       'x-envoy-original-dst-host': '127.0.0.1:1',
     },
@@ -70,7 +71,7 @@ spec: { selector: { app: gateway }, trafficLabel: gray, match: [{ condition: "==
       const given = Object.entries(seen?.headers ?? {})
         .map(([name, value]) => `${name}: ${value}`)
         .join('\n');
-      expect(given).not.toMatch(/^x-lanekeeper|^x-opensergo|OpenSergo-Label|remembered/m);
+      expect(given).not.toMatch(/^x-lane|^x-opensergo|OpenSergo-Label|remembered/m);
       expect(given).not.toContain(trace('1'));
     }
   });

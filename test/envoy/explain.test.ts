@@ -61,6 +61,7 @@ const condition = fc.oneof(
     key: keys,
     value: fc.constantFrom('a.*', '[ab]+', 'a|b', '(?i)A'),
   }),
+  fc.record({ condition: oneValue, type: fc.constant('sourceLabel'), key: fc.constant('app'), value: words }),
   fc.record({ condition: fc.constantFrom('==', 'prefix'), type: fc.constant('path'), value: paths }),
   fc.record({ condition: fc.constant('=='), type: fc.constant('method'), value: fc.constantFrom('GET', 'POST') }),
   fc.record({ condition: fc.constant('=='), type: fc.constant('host'), value: fc.constantFrom('shop', 'other') }),
@@ -91,6 +92,7 @@ const sent = fc.record({
   cookie: fc.option(fc.tuple(keys, words), { nil: undefined }),
   one: fc.option(words, { nil: undefined }),
   two: fc.option(words, { nil: undefined }),
+  source: fc.option(words, { nil: undefined }),
   user: fc.integer({ min: 0, max: 20 }),
 });
 
@@ -112,13 +114,14 @@ function rulesText(rules: readonly (typeof rule extends fc.Arbitrary<infer T> ? 
 }
 
 /** As the client of the test sends it: bytes, and only headers that have a value to send. */
-function headersOf({ host, cookie, one, two, user }: Sent): Record<string, string> {
+function headersOf({ host, cookie, one, two, source, user }: Sent): Record<string, string> {
   return {
     host,
     'x-user': `user-${user}`,
     ...(cookie && { cookie: bytesOf(`${cookie[0]}=${cookie[1]}`) }),
     ...(one !== undefined && { 'x-one': bytesOf(one) }),
     ...(two !== undefined && { 'x-two': bytesOf(two) }),
+    ...(source !== undefined && { 'x-lane-source': `app=${encodeURIComponent(source)}` }),
   };
 }
 

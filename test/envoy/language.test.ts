@@ -8,8 +8,10 @@ type Sent = { readonly method?: string; readonly path?: string; readonly headers
 const long = 'v'.repeat(300);
 const ofHeader = { type: 'header', key: 'X-City' };
 const ofQuery = { type: 'query', key: 'user' };
+const ofCaller = { type: 'sourceLabel', key: 'app' };
 const ofCookie = { type: 'cookie', key: 'user' };
 const city = (value: string | string[]): Sent => ({ headers: { 'x-city': value } });
+const source = (value: string): Sent => ({ headers: { 'x-lane-source': value } });
 const query = (text: string): Sent => ({ path: `/b?${text}` });
 const cookie = (value: string): Sent => ({ headers: { cookie: value } });
 const path = (text: string): Sent => ({ path: text });
@@ -93,6 +95,9 @@ const cases: readonly (readonly [conditions: object[], gray: Sent[], base: Sent[
   [[{ type: 'sourceIp', condition: 'in', value: ['198.51.100.0/24', '2001:db8::/32'] }], [], [{}]],
   [[{ type: 'sourceIp', condition: 'notIn', value: ['198.51.100.0/24', '::1'] }], [{}], []],
   [[{ type: 'sourceIp', condition: 'exists' }], [{}], []],
+  // Nobody is known who calls an edge.
+  [[{ ...ofCaller, condition: 'exists' }], [], [{}, source('app=b')]],
+  [[{ ...ofCaller, condition: '!=', value: 'b' }], [{}, source('app=b')], []],
 ];
 
 const rule = (name: string, spec: object): string =>

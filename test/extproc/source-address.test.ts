@@ -23,3 +23,12 @@ test.each<[Direction, string[], string | undefined]>([
     expect(addressOf(direction, ...values)).toBe(expected);
   },
 );
+
+test.each<[Direction, string | undefined]>([
+  ['gateway', undefined],
+  ['edge', undefined],
+  ['inbound', 'app=b'],
+])('at direction %s who calls is %s, whatever an Envoy that is not ours lets through', (direction, expected) => {
+  const headers = [{ key: 'x-lane-source', rawValue: Buffer.from('app=b') }];
+  expect(toRequest({ headers: { headers } }, direction).header('x-lane-source')).toBe(expected);
+});

@@ -15,7 +15,17 @@ import { headerValue } from './arbitrary.ts';
 import type { Target } from './targets.ts';
 
 const names = [
-  ...[':method', ':path', ':authority', 'x-opensergo-traffic', 'baggage', 'cookie', 'x-user', ...traceHeaders],
+  ...[
+    ':method',
+    ':path',
+    ':authority',
+    'x-opensergo-traffic',
+    'baggage',
+    'cookie',
+    'x-user',
+    'x-lane-source',
+    ...traceHeaders,
+  ],
   ...['host', 'X-Opensergo-Traffic', '', 'a b', '__proto__', 'constructor', 'hasOwnProperty'],
 ];
 
@@ -36,6 +46,13 @@ const rules = [
   trafficRule('by-header', { match: [{ condition: '==', type: 'header', key: 'x-user', value: 'gray' }] }),
   trafficRule('by-query', { match: [{ condition: '==', type: 'query', key: 'gray', value: 'blue' }] }),
   trafficRule('by-cookie', { match: [{ condition: '==', type: 'cookie', key: 'gray', value: 'gray' }] }),
+  trafficRule('by-caller', {
+    selector: { app: 'a' },
+    match: [
+      { condition: '!=', type: 'sourceLabel', key: 'gray', value: 'gray' },
+      { condition: 'exists', type: 'sourceLabel', key: 'gray' },
+    ],
+  }),
   trafficRule('share', { percentage: 50, match: [{ condition: '==', type: 'path', value: '/' }] }),
 ].join('');
 
@@ -43,7 +60,7 @@ const rules = [
 export function fuzzedDecider() {
   const memory = createMemory({ maxEntries: 50, maxBytes: 12_000, ttlMs: 5, now: () => performance.now() });
   const workload: Workload = {
-    ...{ name: 'w', namespace: 'default', labels: {}, inbound: [], outbound: [] },
+    ...{ name: 'w', namespace: 'default', labels: { app: 'a' }, inbound: [], outbound: [] },
     propagation: 'trace',
     edgeTrace: 'strip',
   };

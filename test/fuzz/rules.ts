@@ -60,6 +60,7 @@ const scalar = fc.oneof(
     'query',
     'cookie',
     'sourceIp',
+    'sourceLabel',
     '/a',
     'x-user',
     '',
@@ -85,6 +86,8 @@ const usual = fc.constantFrom(
   { condition: 'notIn', type: 'cookie', key: 'a', value: ['blue', 'green'] },
   { condition: 'exists', type: 'header', key: 'x-user' },
   { condition: '!=', type: 'host', value: 'a.example' },
+  { condition: '==', type: 'sourceLabel', key: 'a', value: 'gray' },
+  { condition: 'notIn', type: 'sourceLabel', key: 'app', value: ['a', '%'] },
 );
 const strange = fc.record(
   {
@@ -150,7 +153,7 @@ const texts = fc.oneof(
 const workload: Workload = {
   name: 'w',
   namespace: 'default',
-  labels: { app: 'a', version: 'v' },
+  labels: { app: 'a', version: 'v', a: 'größe' },
   propagation: 'trace',
   edgeTrace: 'strip',
   gateway: { address: '0.0.0.0', port: 1 },
@@ -175,7 +178,10 @@ export const rulesTarget: Target = {
     JSON.stringify([...renderRoutes(workload, mesh)]);
     const rules = rulesFor(mesh.rules, { ...workload, edge: true });
     for (const text of ['gray', value]) {
-      const request = { ...requestWith({ 'x-user': text, cookie: `a=${text}` }), path: `/a?a=${text}` };
+      const request = {
+        ...requestWith({ 'x-user': text, cookie: `a=${text}`, 'x-lane-source': `a=${text}` }),
+        path: `/a?a=${text}`,
+      };
       match(indexRules(rules), request, 'w3c:1');
       for (const rule of rules) match(indexRules([rule]), request, 'w3c:1'); // none hides behind another
     }

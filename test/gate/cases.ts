@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import { patternInBytes } from '../../src/envoy/routes/pattern.ts';
 import { compilePattern } from '../../src/rules/conditions/pattern.ts';
 import { bytesOf } from '../../src/traffic/request.ts';
+import { sourceHeader, sourceLabels } from '../../src/traffic/source-labels.ts';
 import { trafficRule } from '../rules/fixture.ts';
 import type { Sent } from './evaluator.ts';
 
-type Type = 'header' | 'path' | 'query' | 'cookie' | 'method' | 'host';
+type Type = 'header' | 'path' | 'query' | 'cookie' | 'method' | 'host' | 'sourceLabel';
 
 export type Written = {
   readonly condition: string;
@@ -89,15 +90,18 @@ const patterns: readonly (readonly [pattern: string, some: readonly string[]])[]
   ['/?[a-z/]+', ['/a', '/a/b', 'a', '/A']],
   ['[a-z]+[.]example', ['shop.example', 'a.example']],
   ['[^A]hop.*', ['shop.example']],
+  ['^(?:a b|/a.*)$', ['a b', '/a', '/ab']],
+  ['^shop.*|(1$)', ['shop.example', '1']],
 ];
 
 const keyed = fc.oneof(
   { weight: 3, arbitrary: fc.record({ type: fc.constant<Type>('header'), key: headerNames }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constantFrom<Type>('query', 'cookie'), key: names }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant<Type>('sourceLabel'), key: names }) },
   { weight: 3, arbitrary: fc.constantFrom<Type>('path', 'path', 'method', 'host').map((type) => ({ type })) },
 );
 
-const valuesFor = { header: odd, query: odd, cookie: odd, path: paths, method: methods, host: hosts };
+const valuesFor = { header: odd, query: odd, cookie: odd, sourceLabel: odd, path: paths, method: methods, host: hosts };
 
 const condition: fc.Arbitrary<Written> = keyed.chain((key) => {
   const value = valuesFor[key.type];
@@ -186,12 +190,13 @@ function sentFor(conditions: readonly Wanted[]): fc.Arbitrary<Sent> {
       query: queryFor(ofType('query')),
       cookies: cookiesFor(ofType('cookie')),
       lines: linesFor(ofType('header')),
+      source: sourceFor(ofType('sourceLabel')),
     })
-    .map(({ method, host, port, path, query, cookies, lines }) => ({
+    .map(({ method, host, port, path, query, cookies, lines, source }) => ({
       method: /^(?:GET|POST|PUT)$/.test(method) ? method : 'GET',
       host: host + port,
       path: path + query,
-      headers: [...cookies, ...lines],
+      headers: [...cookies, ...lines, ...source],
     }));
 }
 
@@ -246,6 +251,23 @@ function cookiesFor(conditions: readonly Wanted[]): fc.Arbitrary<[string, string
         .filter((line) => line.length > 0)
         .map((line): [string, string] => ['cookie', trimmed(line.join(';'))]),
     );
+}
+
+/** As Envoy writes it for a caller that has these labels, or some of them, or none. */
+function sourceFor(conditions: readonly Wanted[]): fc.Arbitrary<[string, string][]> {
+  const right = conditions.map(({ key = '', value }): [string, string] => [key, value]);
+  const labels = fc.record({
+    right: mostly(
+      fc.constant(right),
+      fc.constantFrom(...right, []).map((one) => (one.length === 0 ? [] : [one])),
+    ),
+    wrong: fc.dictionary(names, odd, { maxKeys: 2, noNullPrototype: true }),
+    asked: fc.constantFrom('', '', 'user', 'x'),
+  });
+  return labels.map(({ right, wrong, asked }) => {
+    const value = sourceLabels({ ...wrong, ...Object.fromEntries(right) }, (key) => key !== asked);
+    return value === undefined ? [] : [[sourceHeader, value]];
+  });
 }
 
 function linesFor(conditions: readonly Wanted[]): fc.Arbitrary<[string, string][]> {

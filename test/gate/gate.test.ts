@@ -35,10 +35,13 @@ function labelOf(rules: readonly TrafficRule[], sent: Sent): Label | undefined {
 
 /** True where a request must have something that most have not. */
 function asksForValue({ type, condition }: Written): boolean {
-  return /^(?:header|query|cookie)$/.test(type) && /^(?:==|in|prefix|suffix|regex|exists)$/.test(condition);
+  return /^(?:header|query|cookie|sourceLabel)$/.test(type) && /^(?:==|in|prefix|suffix|regex|exists)$/.test(condition);
 }
 
 const user = { condition: '==', key: 'user', value: '1' };
+const none = { condition: 'absent', key: 'user' };
+const caller = { ...user, type: 'sourceLabel' };
+const pattern = { ...user, condition: 'regex' };
 
 describe('what a rule labels is let through', () => {
   test.each<[string, object[], Sent]>([
@@ -93,6 +96,58 @@ describe('what a rule labels is let through', () => {
       [{ condition: '==', type: 'path', value: '/größe' }],
       { path: bytesOf('/größe?a'), headers: [] },
     ],
+    ...['^1$', '1$', '^1', '(^1|2)', '\\A1\\z', '\\b1\\b', '^1|2$'].flatMap((value): [string, object[], Sent][] => [
+      [
+        `a cookie by ${value}`,
+        [{ ...pattern, type: 'cookie', value }],
+        { path: '/', headers: [['cookie', 'a=b; user=1']] },
+      ],
+      [`a query by ${value}`, [{ ...pattern, type: 'query', value }], { path: '/?user=1&b', headers: [] }],
+    ]),
+    [
+      'no cookie of a name that none has',
+      [{ ...none, type: 'cookie', key: 'a=b' }],
+      { path: '/', headers: [['cookie', 'a=b=1']] },
+    ],
+    [
+      'no cookie of a name with a space',
+      [{ ...none, type: 'cookie', key: ' a' }],
+      { path: '/', headers: [['cookie', 'b=1; a=1']] },
+    ],
+    ...['a=b', 'a&b', '%61'].map((key): [string, object[], Sent] => [
+      `no query ${key} where one looks so`,
+      [{ ...none, type: 'query', key }],
+      { path: `/?${key}`, headers: [] },
+    ]),
+    ['no query where one stands in a value', [{ ...none, type: 'query' }], { path: '/?a=b?user=1', headers: [] }],
+    ['a label of the caller', [caller], { path: '/', headers: [['x-lane-source', 'a=1&user=1&x=y']] }],
+    [
+      'a label that is encoded',
+      [{ ...caller, value: 'a,b' }],
+      { path: '/', headers: [['x-lane-source', 'user=a%2Cb']] },
+    ],
+    [
+      'a label that is encoded, by a pattern',
+      [{ ...caller, condition: 'regex', value: '^.,b$' }],
+      { path: '/', headers: [['x-lane-source', 'a=1&user=a%2Cb']] },
+    ],
+    [
+      'another label of the caller',
+      [{ ...caller, condition: '!=' }],
+      { path: '/', headers: [['x-lane-source', 'user=11']] },
+    ],
+    ['a caller without labels', [{ ...caller, condition: 'notIn', value: ['1', '2'] }], { path: '/', headers: [] }],
+    [
+      'a caller without this label',
+      [{ ...caller, condition: 'absent', value: undefined }],
+      { path: '/', headers: [['x-lane-source', 'users=1']] },
+    ],
+    ['a path by ^/a$', [{ condition: 'regex', type: 'path', value: '^/a$' }], { path: '/a?b', headers: [] }],
+    [
+      'a host with a port by ^shop$',
+      [{ condition: 'regex', type: 'host', value: '^shop$' }],
+      { path: '/', host: 'shop:80', headers: [] },
+    ],
   ])('%s', (_, conditions, sent) => {
     const { traffic } = rulesOf(trafficRule('gray', { match: conditions }));
     expect(labelOf(traffic, sent)).toBe('gray');
@@ -118,6 +173,22 @@ describe('what no rule can label is not shown to the processor', () => {
     ['one of two conditions', { match: [path, { ...user, type: 'header' }] }, { path: '/a/b', headers: [] }],
     ['a rule without conditions', { match: [] }, { path: '/', headers: [] }],
     ['a percentage of zero', { match: [path], percentage: 0 }, { path: '/a/b', headers: [] }],
+    ['no label of the caller', { match: [caller] }, { path: '/', headers: [] }],
+    [
+      'another label of the caller',
+      { match: [caller] },
+      { path: '/', headers: [['x-lane-source', 'user=12&xuser=1']] },
+    ],
+    [
+      'a caller that is denied',
+      { match: [{ ...caller, condition: '!=' }] },
+      { path: '/', headers: [['x-lane-source', 'a=b&user=1']] },
+    ],
+    [
+      'a caller that has a label',
+      { match: [{ ...caller, condition: 'absent', value: undefined }] },
+      { path: '/', headers: [['x-lane-source', 'a=b&user=']] },
+    ],
     ['two paths at once', { match: [path, { ...path, value: '/a' }] }, { path: '/a/b', headers: [] }],
   ])('%s', (_, spec, sent) => {
     expect(isLetThrough(gatesOf(rulesOf(trafficRule('gray', spec)).traffic), sent)).toBe(false);
@@ -203,6 +274,16 @@ describe('a thousand rules', () => {
     expect(gates).toEqual([{ prefix: '/', headers: [{ name: 'a', present_match: true }] }]);
   });
 
+  test('that differ in two labels of the caller ask wherever it has the first', () => {
+    const gates = gatesFor((at) => [
+      { ...caller, condition: 'prefix', value: `${at}` },
+      { ...caller, condition: 'suffix', key: 'b', value: `${at}` },
+    ]);
+    expect(gates.length).toBe(1);
+    const asked = (value: string) => isLetThrough(gates, { path: '/', headers: [['x-lane-source', value]] });
+    expect(['a=1&user=', 'b=1'].map(asked)).toEqual([true, false]);
+  });
+
   test('that have nothing in common let everything through', () => {
     const gates = gatesFor((at) => [{ condition: '==', type: 'header', key: `x-${at}`, value: '1' }]);
     expect(gates).toEqual([{ prefix: '/' }]);
@@ -245,7 +326,10 @@ test('what routes cannot say of a rule is noted', () => {
     'routes cannot say "notIn" of cookie user',
     'routes cannot say "regex" of header a',
   ]);
-  expect(notesFor({ match: [{ condition: 'exists', type: 'sourceLabel', key: 'a' }], percentage: 5 })).toEqual([]);
+  for (const condition of ['==', '!=', 'prefix']) expect(notesFor({ match: [{ ...caller, condition }] })).toEqual([]);
+  expect(notesFor({ match: [{ ...caller, condition: 'regex', value: '\\pL' }] })).toEqual([
+    'routes cannot say "regex" of sourceLabel user',
+  ]);
 });
 
 describe('a pattern is told to Envoy in bytes', () => {
@@ -253,7 +337,12 @@ describe('a pattern is told to Envoy in bytes', () => {
   test.each([
     ['cn-(?:shenzhen|beijing)', 'cn-(?:shenzhen|beijing)'],
     ['[a-z]+\\.example', '[a-z]+\\.example'],
-    ['(a|b){2,3}$', '(a|b){2,3}$'],
+    ['^(a|b){2,3}$', '(a|b){2,3}'],
+    ['a\\$', 'a\\$'],
+    ['a\\\\$', 'a\\\\'],
+    ['^a|b$', 'a|b'],
+    ['[$^]', '[$^]'],
+    ['^$', '(?:)'],
     ['.*', `(?:[^\\n\\x80-\\xff]|${multibyte})*`],
     ['[^/]+', `(?:[^/\\x80-\\xff]|${multibyte})+`],
     ['\\D', `(?:[^\\d\\x80-\\xff]|${multibyte})`],
@@ -261,8 +350,20 @@ describe('a pattern is told to Envoy in bytes', () => {
     ['\\\\E', '\\\\E'],
   ])('%s', (pattern, expected) => expect(patternInBytes(pattern)).toBe(expected));
 
-  test.each(['\\pL', '[[:alpha:]]', '[a-ö]', '[^\\D]', '\\Qa', '(?P<name>a)', '(?s).', '(?i)a', '\\x41', 'a\tb'])(
-    'or not at all: %s',
-    (pattern) => expect(patternInBytes(pattern)).toBeUndefined(),
-  );
+  test.each([
+    '\\pL',
+    '[[:alpha:]]',
+    '[a-ö]',
+    '[^\\D]',
+    '\\Qa',
+    '(?P<name>a)',
+    '(?s).',
+    '(?i)a',
+    '\\x41',
+    'a\tb',
+    '(^a)',
+    '^*a',
+    'a$|b',
+    '\\Aa\\z',
+  ])('or not at all: %s', (pattern) => expect(patternInBytes(pattern)).toBeUndefined());
 });

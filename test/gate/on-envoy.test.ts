@@ -26,7 +26,7 @@ const chosen = ['asked', 'passed', 'elsewhere'].flatMap((answer) =>
 );
 
 /** Patterns of the syntax that is given to Envoy, each with a value: one that is refused would keep Envoy from starting. */
-const patterns = fc.sample(portablePatterns, { seed: 13, numRuns: 300 });
+const patterns = fc.sample(portablePatterns, { seed: 13, numRuns: 400 });
 
 let folder: string;
 let port: number;

@@ -142,7 +142,7 @@ describe('a rule that loses says why, in the words of its condition', () => {
     [[{ condition: 'exists', type: 'query', key: 'A' }], {}, 'query A is missing'],
     [[{ condition: 'absent', type: 'header', key: 'A' }], { a: '' }, 'header A is there'],
     [[{ condition: '==', type: 'sourceIp', value: '10.0.0.0/8' }], {}, 'sourceIp is not "10.0.0.0/8"'],
-    [[{ condition: '==', type: 'sourceLabel', key: 'app', value: 'a' }], {}, 'sourceLabel app is not known yet'],
+    [[{ condition: '==', type: 'sourceLabel', key: 'app', value: 'a' }], {}, 'sourceLabel app is not "a"'],
   ])('%j', (conditions, headers, reason) => {
     const { traffic } = rulesOf(trafficRule('gray', { match: conditions }));
     expect(explain(traffic, requestOf('/', headers), undefined).lost).toEqual([{ rule: traffic[0], reason }]);
@@ -181,7 +181,10 @@ describe('a regular expression', () => {
 
 // Few words, so that rules and requests meet often.
 const word = fc.constantFrom('a', 'b', 'ab', 'ba');
-const keyed = fc.record({ type: fc.constantFrom('header', 'query', 'cookie'), key: fc.constantFrom('a', 'B') });
+const keyed = fc.record({
+  type: fc.constantFrom('header', 'query', 'cookie', 'sourceLabel'),
+  key: fc.constantFrom('a', 'B'),
+});
 const unkeyed = fc.constantFrom('path', 'method', 'host', 'sourceIp').map((type) => ({ type }));
 const methods = fc.constantFrom('GET', 'POST');
 const hosts = fc.constantFrom('a', 'b.a', 'A.a', 'ab');
@@ -243,12 +246,17 @@ const anyRequest: fc.Arbitrary<Parts> = fc
     query: some,
     cookies: some,
     headers: some,
+    labels: fc.option(some, { nil: undefined }),
     sourceAddress: fc.option(addresses, { nil: undefined }),
   })
-  .map(({ path: below, query: pairs, cookies, headers, sourceAddress, ...rest }) => ({
+  .map(({ path: below, query: pairs, cookies, headers, labels, sourceAddress, ...rest }) => ({
     ...rest,
     path: `/${below}?${joined(pairs, '&')}`,
-    headers: { ...headers, cookie: joined(cookies, '; ') },
+    headers: {
+      ...headers,
+      cookie: joined(cookies, '; '),
+      ...(labels !== undefined && { 'x-lane-source': joined(labels, '&') }),
+    },
     ...(sourceAddress !== undefined && { sourceAddress }),
   }));
 

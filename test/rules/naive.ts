@@ -37,7 +37,6 @@ function isChosen(name: string, { percentage, stickyBy }: Spec, request: Parts, 
 }
 
 function holds({ condition, type, key, value }: Written, request: Parts): boolean {
-  if (type === 'sourceLabel') return false;
   const found = sentValue({ type, ...(key !== undefined && { key }) }, request);
   const texts = [value ?? []].flat().map((text) => (type === 'host' ? String(text).toLowerCase() : String(text)));
   const [text = ''] = texts;
@@ -88,6 +87,11 @@ function sentValue({ type, key = '' }: { type: string; key?: string }, request: 
         .map(halves)
         .find(([name]) => name.trim() === key)?.[1]
         .trim();
+    }
+    case 'sourceLabel': {
+      const pairs = headers['x-lane-source']?.split('&') ?? [];
+      const [, value] = pairs.map(halves).find(([name]) => decoded(name) === key) ?? [];
+      return value === undefined ? undefined : decoded(value);
     }
     default:
       throw new Error(`no type ${type}`);

@@ -34,6 +34,11 @@ describe('a rule is never reached', () => {
       { match: [header] },
     ],
     ['where an earlier one has a shorter beginning', { match: [path] }, { match: [{ ...path, value: '/a/b' }] }],
+    [
+      'where an earlier one is for more callers',
+      { match: [{ condition: 'prefix', type: 'sourceLabel', key: 'app', value: 'b' }] },
+      { match: [{ condition: 'in', type: 'sourceLabel', key: 'app', value: ['b', 'b2'] }] },
+    ],
     ['where one of an earlier anyOf is enough', { anyOf: [[path], [header]] }, { match: [header, path] }],
     ['where every list is taken', { match: [path] }, { match: [path], anyOf: [[header], [{ ...header, key: 'b' }]] }],
     [

@@ -3,7 +3,8 @@ import type { TrafficRule } from '../../rules/compile.ts';
 import type { Condition } from '../../rules/conditions/condition.ts';
 import { createAnchors } from '../../rules/lookup.ts';
 import type { Resource } from '../resource.ts';
-import { partOf, textOf } from './match.ts';
+import { partOf } from './match.ts';
+import { textOf } from './text.ts';
 
 /** Routes are tried one after the other, by every request without a label. */
 export const maxGates = 200;
@@ -56,10 +57,7 @@ export function isBelow(path: string, prefix: string): boolean {
 
 /** The lists of conditions that can hold for anything. */
 function listsOf(rules: readonly TrafficRule[]): Conditions[] {
-  return rules
-    .filter(({ share }) => share !== 0)
-    .flatMap(({ alternatives }) => alternatives)
-    .filter((conditions) => !conditions.some(({ type }) => type === 'sourceLabel'));
+  return rules.filter(({ share }) => share !== 0).flatMap(({ alternatives }) => alternatives);
 }
 
 /** The route of a list of conditions; none where no request below the prefix can fulfil it. */
@@ -145,7 +143,7 @@ function chunks(values: readonly string[]): string[][] {
 function presence(conditions: Conditions): Conditions {
   const found = conditions.find(
     ({ type, condition }) =>
-      (type === 'header' || type === 'query' || type === 'cookie') &&
+      (type === 'header' || type === 'query' || type === 'cookie' || type === 'sourceLabel') &&
       condition !== '!=' &&
       condition !== 'notIn' &&
       condition !== 'absent',

@@ -1,7 +1,9 @@
 // One condition as a route can say it: never less than what the rule means, and what is more is named.
 import type { Condition } from '../../rules/conditions/condition.ts';
+import { encodeSourceLabel, sourceHeader } from '../../traffic/source-labels.ts';
 import type { Resource } from '../resource.ts';
 import { patternInBytes } from './pattern.ts';
+import { anyCase, oneOf, quote, textOf } from './text.ts';
 
 export type Part = {
   /** Matches of headers, pseudo headers among them, that must all hold. */
@@ -34,7 +36,7 @@ export function partOf(condition: Condition): Part {
     case 'sourceIp':
       return { headers: [], more: 'routes do not know the source address' };
     case 'sourceLabel':
-      return { headers: [] };
+      return sourceLabelPart(condition);
   }
 }
 
@@ -127,7 +129,9 @@ function queryPart(condition: Condition): Part {
     `${anything}\\?(?:(?:${anything}&)?${value}(?:[&#]${anything})?|${anything}%${anything})`;
   const exists = pair(`${key}(?:=${anything})?`);
   if (condition.condition === 'absent') {
-    const regex = `${anything}\\?(?:${anything}&)?${key}(?:[=&#]${anything})?`;
+    // Only what surely is the parameter may hold a request back: `?a=b` is not one of the name `a=b`.
+    if (/[=&#%]/.test(condition.key)) return allowing(condition, []);
+    const regex = `[^?]*\\?(?:${anything}&)?${key}(?:[=&#]${anything})?`;
     return regexPart(condition, ':path', regex, []);
   }
   return valuesPart(
@@ -143,10 +147,24 @@ function cookiePart(condition: Condition): Part {
   if (isNegative(condition)) return allowing(condition, []);
   const key = quote(textOf(condition.key));
   // Only what surely is the cookie may hold a request back: `a=1,b=2` is one cookie, or two lines.
+  if (condition.condition === 'absent' && /[=;]|^[ \t]|[ \t]$/.test(condition.key)) return allowing(condition, []);
   if (condition.condition === 'absent')
     return regexPart(condition, 'cookie', `(?:${anything};)?[ \\t]*${key}[ \\t]*=${anything}`, []);
   const pair = (value: string) => `(?:${anything}[;,])?\\s*${key}\\s*=\\s*${value}\\s*(?:[;,]${anything})?`;
   return valuesPart(condition, 'cookie', pair, pair(anything));
+}
+
+/** As the Envoy of the caller writes it: every text has one form there, so that a route may deny as well. */
+function sourceLabelPart(condition: Condition): Part {
+  const isPattern = condition.condition === 'regex';
+  const encoded = isPattern ? condition : { ...condition, values: condition.values.map(encodeSourceLabel) };
+  const key = quote(encodeSourceLabel(condition.key));
+  const pair = (value: string) => `(?:${anything}&)?${key}=${value}(?:&${anything})?`;
+  // A pattern is about what an escape stands for, which the processor knows.
+  const around = (value: string) => pair(isPattern ? `(?:${value}|${anything}%${anything})` : value);
+  if (isNegative(condition)) return regexPart(encoded, sourceHeader, pair(oneOf(encoded.values)), []);
+  if (condition.condition === 'absent') return regexPart(condition, sourceHeader, pair(anything), []);
+  return valuesPart(encoded, sourceHeader, around, pair(anything));
 }
 
 /** A condition on a value that stands among others in one header. */
@@ -214,25 +232,4 @@ function matching(name: string, regex: string): Resource {
 
 function without(match: Resource): Resource {
   return { ...match, invert_match: true, treat_missing_header_as_empty: true };
-}
-
-function oneOf(texts: readonly string[]): string {
-  const quoted = texts.map(quote);
-  return quoted.length === 1 ? `${quoted[0]}` : `(?:${quoted.join('|')})`;
-}
-
-function quote(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-}
-
-/** `[aA]`, not `(?i:a)`: that would also fold bytes that are parts of other characters. */
-function anyCase(text: string): string {
-  return [...text].map((each) => (/[a-z]/.test(each) ? `[${each}${each.toUpperCase()}]` : quote(each))).join('');
-}
-
-/** Conditions hold byte strings; Envoy's configuration holds UTF-8 text. */
-export function textOf(bytes: string): string {
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
-    Uint8Array.from(bytes, (character) => character.charCodeAt(0)),
-  );
 }

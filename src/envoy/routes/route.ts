@@ -1,7 +1,11 @@
 // The pieces that routes are made of.
 
+import type { Mesh } from '../../mesh/mesh.ts';
+import type { Workload } from '../../mesh/workload.ts';
+import { sourceLabelKeys } from '../../rules/compile.ts';
 import { metadataNamespace } from '../../traffic/agreement.ts';
 import { baggageMember, type Label, labelHeader } from '../../traffic/label.ts';
+import { sourceHeader, sourceLabels } from '../../traffic/source-labels.ts';
 import { processorFilter, type Resource, reasonHeader, rememberingKey, traceHeader, typeUrl } from '../resource.ts';
 
 /** Enables the processor's filter on a route. */
@@ -71,4 +75,15 @@ export function labelling(label: Label | undefined): Resource {
       { header: { key: 'baggage', value: `${baggageMember}=${label}` }, append_action: 'APPEND_IF_EXISTS_OR_ADD' },
     ],
   };
+}
+
+/** Says who calls: the labels of this workload that rules of the mesh ask for. What was sent there is gone (headers.ts). */
+export function introducing({ labels }: Workload, { rules }: Mesh): Resource {
+  const keys = sourceLabelKeys(rules);
+  const value = sourceLabels(labels, (key) => keys.has(key))?.replaceAll('%', '%%');
+  return value === undefined
+    ? {}
+    : {
+        request_headers_to_add: [{ header: { key: sourceHeader, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
+      };
 }

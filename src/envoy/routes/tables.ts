@@ -5,9 +5,20 @@ import { findService, lanesOfWorkload, type Mesh } from '../../mesh/mesh.ts';
 import type { Inbound, Outbound, Workload } from '../../mesh/workload.ts';
 import { formatAddress } from '../../mesh/workload.ts';
 import { rulesFor, type TrafficRule } from '../../rules/compile.ts';
+import { sourceHeader } from '../../traffic/source-labels.ts';
 import { applicationCluster, destinationHeader, type Resource, traceHeader, typeUrl } from '../resource.ts';
 import { gatesOf, isBelow, maxGates, pathMatch } from './gate.ts';
-import { answered, ask, hasRememberedTrace, labelling, refuse, safeRetry, usualAttempts, withLabel } from './route.ts';
+import {
+  answered,
+  ask,
+  hasRememberedTrace,
+  introducing,
+  labelling,
+  refuse,
+  safeRetry,
+  usualAttempts,
+  withLabel,
+} from './route.ts';
 import { type Gate, serviceRoutes } from './service.ts';
 
 /** Name of the route table of an inbound port. */
@@ -59,8 +70,8 @@ function gatewayTable(workload: Workload, mesh: Mesh): Resource {
     const refusing = refusingLabels(mesh.rules);
     return serviceRoutes({ service, port: service.ports[0].port, namespace, match: pathMatch(path), gates, refusing });
   });
-  const hosts = [{ name: 'gateway', domains: ['*'], routes, retry_policy: safeRetry(usualAttempts) }];
-  return routeConfiguration('gateway', { virtual_hosts: hosts });
+  const host = { name: 'gateway', domains: ['*'], routes, ...introducing(workload, mesh) };
+  return routeConfiguration('gateway', { virtual_hosts: [{ ...host, retry_policy: safeRetry(usualAttempts) }] });
 }
 
 function outboundTable(workload: Workload, mesh: Mesh): Resource {
@@ -68,6 +79,7 @@ function outboundTable(workload: Workload, mesh: Mesh): Resource {
   const own = lanesOfWorkload(mesh.rules, workload)[0];
   const gates = propagation === 'trace' ? [{ match: hasRememberedTrace }] : [];
   const refusing = refusingLabels(mesh.rules);
+  const source = introducing(workload, mesh);
   const hosts = workload.outbound.map((outbound) => {
     const domains = [formatAddress(outbound.listen)];
     const service = findService(mesh, outbound.service, namespace);
@@ -76,7 +88,7 @@ function outboundTable(workload: Workload, mesh: Mesh): Resource {
     if (service === undefined || port === undefined || !known)
       return { name: domains[0], domains, routes: [noService(outbound)] };
     const routes = serviceRoutes({ service, port, namespace, match: { prefix: '/' }, gates, own, refusing });
-    return { name: domains[0], domains, routes, retry_policy: safeRetry(usualAttempts) };
+    return { name: domains[0], domains, routes, ...source, retry_policy: safeRetry(usualAttempts) };
   });
   return routeConfiguration('outbound', { vhost_header: destinationHeader, virtual_hosts: hosts });
 }
@@ -85,7 +97,8 @@ type InboundPort = { readonly inbound: Inbound; readonly edge: boolean; readonly
 
 /**
  * The routes of an inbound port: the application is the only destination, so they say who is asked, and that a request
- * without a label takes the workload's own on entry. A kubelet's probe is no traffic, and is left alone.
+ * without a label takes the workload's own on entry. A kubelet's probe is no traffic, and is left alone. Who calls is for
+ * the processor, and no business of the application.
  */
 function applicationTable({ inbound, edge, name }: InboundPort, workload: Workload, mesh: Mesh): Resource {
   const toApplication = { route: { cluster: applicationCluster(inbound.listen.port), timeout: '0s' } };
@@ -117,7 +130,8 @@ function applicationTable({ inbound, edge, name }: InboundPort, workload: Worklo
       : []),
     { name: own === undefined ? 'in/base' : `in/${own}:entered`, match: { prefix: '/' }, ...rest },
   ];
-  return routeConfiguration(name, { virtual_hosts: [{ name: 'application', domains: ['*'], routes }] });
+  const host = { name: 'application', domains: ['*'], routes, request_headers_to_remove: [sourceHeader] };
+  return routeConfiguration(name, { virtual_hosts: [host] });
 }
 
 /** Rules whose label must never reach base come first: where both match, no answer is a refusal. */

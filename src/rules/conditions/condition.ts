@@ -3,6 +3,7 @@
 import type { Place } from '../../documents/parse.ts';
 import { quoted } from '../../documents/value.ts';
 import { bytesOf, cookieOf, hostOf, lowerCased, pathOf, queryOf, type Request } from '../../traffic/request.ts';
+import { sourceLabelOf } from '../../traffic/source-labels.ts';
 import { compilePattern } from './pattern.ts';
 import { isWithin, parseRange } from './ranges.ts';
 
@@ -64,7 +65,7 @@ export function read({ type, key }: Key, request: Request): string | undefined {
     case 'sourceIp':
       return request.sourceAddress;
     case 'sourceLabel':
-      return undefined;
+      return sourceLabelOf(request, key);
   }
 }
 
@@ -92,7 +93,6 @@ export function compileKey({ type, key = '' }: Pick<WrittenCondition, 'type' | '
 
 /** A missing value fails every condition but `absent`, `!=` and `notIn`. */
 function testOf({ condition, type }: WrittenCondition, values: readonly string[], texts: string[]): Condition['holds'] {
-  if (type === 'sourceLabel') return () => false; // nothing carries the caller's labels yet
   const isOne = type === 'sourceIp' ? rangeTest(texts) : equalTest(values);
   const [only = ''] = values;
   switch (condition) {
@@ -130,8 +130,7 @@ function rangeTest(texts: readonly string[]): (value: string) => boolean {
   return (value) => isWithin(value, ranges);
 }
 
-function complaintOf({ condition, type }: WrittenCondition, texts: readonly string[]): string {
-  if (type === 'sourceLabel') return 'is not known yet';
+function complaintOf({ condition }: WrittenCondition, texts: readonly string[]): string {
   const [only = ''] = texts.map(quoted);
   const some = texts.length > 3 ? [...texts.slice(0, 3).map(quoted), '…'] : texts.map(quoted);
   const all = some.join(', ');

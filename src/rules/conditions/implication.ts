@@ -40,9 +40,8 @@ function isContrary(one: Condition, other: Condition): boolean {
   return false;
 }
 
-/** Nothing is known of the label of a caller, and nothing follows from it. */
 function isAboutSame(one: Condition, other: Condition): boolean {
-  return one.type === other.type && one.key === other.key && one.type !== 'sourceLabel';
+  return one.type === other.type && one.key === other.key;
 }
 
 /** What it lists are the values themselves; for addresses they are ranges. */

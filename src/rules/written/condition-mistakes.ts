@@ -2,6 +2,7 @@
 
 import { isMapping } from '../../documents/value.ts';
 import { labelHeader } from '../../traffic/label.ts';
+import { sourceHeader } from '../../traffic/source-labels.ts';
 import { compilePattern } from '../conditions/pattern.ts';
 import { parseRange } from '../conditions/ranges.ts';
 
@@ -60,6 +61,7 @@ function headerMistake(key: string): string | undefined {
     return 'expected the name of a header; ":" begins a pseudo header, use type "path", "method" or "host"';
   if (name === 'host') return 'expected another header; use type "host", without key';
   if (name === labelHeader) return 'expected another header; a request that carries a label is never labelled again';
+  if (name === sourceHeader) return 'expected another header; use type "sourceLabel", with the name of a label as key';
   if (name.startsWith('x-lanekeeper-'))
     return 'expected another header; those of Lanekeeper are its own, and removed where requests enter';
   // RFC 9110, 5.6.2: token.

@@ -1,13 +1,10 @@
 // What operators write: the kinds in force. One schema gives the types, the validation and later the CRDs.
 
 import { z } from 'zod';
-import { listed } from '../../documents/value.ts';
 import { labelGrammar, parseLabel } from '../../traffic/label.ts';
 import { conditionTypes, conditionWords } from '../conditions/condition.ts';
 import { conditionMistakes, type Mistake, stickyByMistakes } from './condition-mistakes.ts';
 import { laneMistakes, selectorMistakes, trafficMistakes } from './mistakes.ts';
-
-export const typesInForce = ['header', 'path', 'query', 'cookie', 'method', 'host', 'sourceIp'] as const;
 
 const text = z.string();
 const someText = text.min(1);
@@ -92,7 +89,7 @@ export const trafficLabelRule = z.strictObject({
         .describe('refuse: 503 where the label cannot be decided, or its lane is missing or dead; never base.'),
       priority: priority.default(0),
       percentage: percentage.optional(),
-      stickyBy: seen(z.strictObject({ type: oneOf(typesInForce, ['sourceLabel']), key }), stickyByMistakes).optional(),
+      stickyBy: seen(z.strictObject({ type: z.enum(conditionTypes), key }), stickyByMistakes).optional(),
     }),
     trafficMistakes,
   ),
@@ -151,14 +148,6 @@ export const trafficLane = z.strictObject({
 export type TrafficLane = z.infer<typeof trafficLane>;
 export type TrafficLabelRule = z.infer<typeof trafficLabelRule>;
 export type WorkloadLabelRule = z.infer<typeof workloadLabelRule>;
-
-/** One of the words in force; those that the language has, but that are not in force, are refused with that reason. */
-function oneOf<const Words extends readonly [string, ...string[]]>(words: Words, later: readonly string[]) {
-  const expected = `expected ${listed(words)}`;
-  return z.enum(words, {
-    error: ({ input }) => (later.includes(String(input)) ? `which is not supported yet; ${expected}` : undefined),
-  });
-}
 
 /** Looks for mistakes between fields. Zod would skip that beside other mistakes; operators want to see all at once. */
 function seen<S extends z.ZodType>(schema: S, mistakesOf: (value: unknown) => Mistake[]): S {

@@ -52,7 +52,7 @@ export function laneMistakes(spec: unknown): Mistake[] {
 
 /** What is accepted, but does not do what its author may think. */
 export function warnings(document: Document): Problem[] {
-  return [...emptyLists(document), ...laterTypes(document), ...laneWarnings(document)].map((problem) => ({
+  return [...emptyLists(document), ...callersAtEdges(document), ...laneWarnings(document)].map((problem) => ({
     ...problem,
     severity: 'warning',
   }));
@@ -72,12 +72,22 @@ function emptyLists(document: Document): Problem[] {
   ];
 }
 
-function laterTypes(document: Document): Problem[] {
-  const message = 'found "sourceLabel", which is not in force yet; this condition never holds';
-  return conditionPaths(document)
+/** A rule without selector is for edges. */
+function callersAtEdges(document: Document): Problem[] {
+  const selector = valueAt(document.value, ['spec', 'selector']);
+  if (isMapping(selector) && Object.keys(selector).length > 0) return [];
+  const message =
+    'found "sourceLabel" in a rule for edges, where the labels of callers are not known; expected a selector beside it';
+  return [...conditionPaths(document), ['spec', 'stickyBy']]
+    .filter((path) => !isDenial(valueAt(document.value, [...path, 'condition'])))
     .map((path) => [...path, 'type'])
     .filter((path) => valueAt(document.value, path) === 'sourceLabel')
     .map((path) => problemAt(document, path, message));
+}
+
+/** True for a condition that a missing value fulfils. */
+function isDenial(condition: unknown): boolean {
+  return condition === 'absent' || condition === '!=' || condition === 'notIn';
 }
 
 function laneWarnings(document: Document): Problem[] {

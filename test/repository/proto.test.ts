@@ -9,7 +9,11 @@ import {
 } from '../../src/extproc/protocol.ts';
 
 const folder = new URL('../../proto/', import.meta.url);
-const roots = ['envoy/service/ext_proc/v3/external_processor.proto', 'grpc/health/v1/health.proto'];
+const roots = [
+  'envoy/service/ext_proc/v3/external_processor.proto',
+  'envoy/service/discovery/v3/ads.proto',
+  'grpc/health/v1/health.proto',
+];
 const present = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.proto'))
   .sort();
@@ -25,7 +29,7 @@ describe('proto/ holds', () => {
     expect(sums).toEqual(readFileSync(new URL('SHA256SUMS', folder), 'utf8').trim().split('\n'));
   });
 
-  test('all that the two services need, and no file more; what is of google.protobuf comes with protobufjs', () => {
+  test('all that the services need, and no file more; what is of google.protobuf comes with protobufjs', () => {
     const needed = new Set<string>();
     const need = (name: string): void => {
       if (needed.has(name) || name.startsWith('google/protobuf/')) return;

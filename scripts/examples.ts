@@ -32,6 +32,10 @@ export const examples: Readonly<Record<string, { readonly about: string; readonl
       '9001=b,9002=s',
     ],
   },
+  'sidecar-intercepted': {
+    about: 'a base workload whose connections the kernel redirects: services by their addresses, its own port an edge',
+    flags: ['--labels', 'app=a', '--intercept', 'yes', '--inbound', '8080/edge', '--calls', 'b,s'],
+  },
   'sidecar-header': {
     about: 'the same without correlation by trace: the processor is asked by rules only',
     flags: [

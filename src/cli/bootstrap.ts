@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { renderBootstrap } from '../envoy/bootstrap.ts';
+import { createRenderer } from '../envoy/render.ts';
 import type { Resource } from '../envoy/resource.ts';
-import { renderRoutes } from '../envoy/routes/tables.ts';
 import { renderStandalone } from '../envoy/standalone.ts';
 import { createAssembler } from '../mesh/assemble.ts';
 import type { Problem } from '../problem.ts';
@@ -47,9 +47,10 @@ export async function render(settings: Settings): Promise<{ configuration: Resou
   const { workload } = settings;
   const { files, problems: unread } = await readFiles(settings.config);
   const { mesh, problems } = createAssembler()(files);
-  const bootstrap = renderBootstrap({ workload, mesh, paths: runPaths(settings), remembering: false });
+  const paths = runPaths(settings);
+  const bootstrap = renderBootstrap({ workload, paths, remembering: false });
   return {
-    configuration: renderStandalone(bootstrap, renderRoutes(workload, mesh)),
+    configuration: renderStandalone(bootstrap, createRenderer(workload, paths)(mesh)),
     problems: [...unread, ...problems],
   };
 }

@@ -1,17 +1,13 @@
-// The bootstrap: everything of Envoy's configuration that is not a route table.
+// The bootstrap: what of Envoy's configuration does not change while it runs.
 
-import type { Mesh } from '../mesh/mesh.ts';
-import type { Address, Inbound, Workload } from '../mesh/workload.ts';
-import type { Direction } from '../traffic/agreement.ts';
-import { renderClusters } from './clusters.ts';
-import { connectionManager } from './connection.ts';
-import { edgeMutations, meshMutations, outboundMutations } from './headers.ts';
+import type { Workload } from '../mesh/workload.ts';
+import { control, dynamicResources } from './clusters/control.ts';
+import { application, capturedClusters, processor } from './clusters/own.ts';
+import { passListener } from './listeners/captured.ts';
 import { type Resource, type RunPaths, rememberingKey } from './resource.ts';
-import { inboundTable, isEdge, untrustedTable } from './routes/tables.ts';
 
 export type BootstrapInput = {
   readonly workload: Workload;
-  readonly mesh: Mesh;
   readonly paths: RunPaths;
   /** Whether labels are remembered at this moment: Envoy forgets its runtime values when it restarts. */
   readonly remembering: boolean;
@@ -27,7 +23,8 @@ export const runtime = {
   're2.max_program_size.error_level': 1_000_000,
 };
 
-export function renderBootstrap({ workload, mesh, paths, remembering }: BootstrapInput): Resource {
+export function renderBootstrap({ workload, paths, remembering }: BootstrapInput): Resource {
+  const { inbound, interception } = workload;
   return {
     node: { id: workload.name, cluster: 'lanekeeper' },
     // A socket, not a port: an application of the pod must not reach /quitquitquit.
@@ -52,63 +49,14 @@ export function renderBootstrap({ workload, mesh, paths, remembering }: Bootstra
       ],
     },
     static_resources: {
-      listeners: renderListeners(workload, mesh, paths),
-      clusters: renderClusters(workload, mesh, paths.processorSocket),
+      listeners: interception ? [passListener] : [],
+      clusters: [
+        processor(paths.processorSocket),
+        control(paths.controlSocket),
+        ...inbound.filter(({ captured }) => !captured).map(application),
+        ...(interception ? capturedClusters() : []),
+      ],
     },
-  };
-}
-
-function renderListeners(workload: Workload, mesh: Mesh, paths: RunPaths): Resource[] {
-  const edge = edgeMutations(workload.edgeTrace);
-  const { gateway, inbound, outbound, trustedPeers } = workload;
-  return [
-    ...(gateway ? [listener('gateway', [gateway], [chain('gateway', 'gateway', edge)], 'INBOUND')] : []),
-    ...inbound.map((port) => listener(inboundTable(port), [port.listen], inboundChains(port), 'INBOUND')),
-    ...(outbound.length > 0
-      ? [
-          listener(
-            'outbound',
-            outbound.map(({ listen }) => listen),
-            [chain('outbound', 'outbound', outboundMutations)],
-            'OUTBOUND',
-          ),
-        ]
-      : []),
-  ];
-
-  /** Callers that are no trusted peers are met as at an edge, on the same port. */
-  function inboundChains(port: Inbound): Resource[] {
-    const name = inboundTable(port);
-    if (isEdge(port, workload, mesh)) return [chain('edge', name, edge)];
-    const trusted = chain('inbound', name, meshMutations);
-    if (trustedPeers === undefined) return [trusted];
-    const ranges = trustedPeers.map(({ address, prefix }) => ({ address_prefix: address, prefix_len: prefix }));
-    return [
-      { ...trusted, name: 'trusted', filter_chain_match: { source_prefix_ranges: ranges } },
-      { ...chain('edge', untrustedTable(port), edge), name: 'untrusted' },
-    ];
-  }
-
-  function chain(direction: Direction, table: string, mutations: readonly Resource[]): Resource {
-    return { filters: [connectionManager({ direction, table, mutations, paths, trustedHops: workload.trustedHops })] };
-  }
-}
-
-function listener(
-  name: string,
-  addresses: readonly Address[],
-  chains: readonly Resource[],
-  direction?: string,
-): Resource {
-  const [first, ...others] = addresses.map(({ address, port }) => ({
-    address: { socket_address: { address, port_value: port } },
-  }));
-  return {
-    name,
-    ...first,
-    ...(others.length > 0 && { additional_addresses: others }),
-    ...(direction !== undefined && { traffic_direction: direction }),
-    enable_reuse_port: false, // else a second Envoy on a taken port starts and takes half of the connections, silently
-    filter_chains: chains,
+    dynamic_resources: dynamicResources,
   };
 }

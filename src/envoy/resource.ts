@@ -1,6 +1,7 @@
 // Plain JSON that stands in Envoy's configuration, and the names that its parts agree on.
 import type { Lane } from '../mesh/lanes.ts';
 import type { Service } from '../mesh/mesh.ts';
+import type { Inbound } from '../mesh/workload.ts';
 import type { Label } from '../traffic/label.ts';
 
 /** A part of Envoy's configuration: JSON, as it stands in the file. */
@@ -12,11 +13,30 @@ export const processorFilter = 'lanekeeper.ext_proc';
 /** The cluster that is the lanekeeper process beside this Envoy. */
 export const processorCluster = 'lane_processor';
 
-/** The cluster of the applications behind an inbound port. */
-export const applicationCluster = (port: number): string => `application_${port}`;
+/** The control plane beside this Envoy: the same process. */
+export const controlCluster = 'lane_control';
+
+/** The cluster of the application behind an inbound port. */
+export const applicationCluster = ({ listen, captured }: Inbound): string =>
+  captured ? capturedCluster : `application_${listen.port}`;
+
+/** The application of a pod whose callers the kernel redirects: where they meant to go. */
+export const capturedCluster = 'application';
+
+/** Wherever the caller meant to go, if that is no instance of a service. */
+export const passthroughCluster = 'passthrough';
+
+/** Nowhere: for who connects to what only the kernel redirects to. */
+export const blackholeCluster = 'blackhole';
+
+/** The instance that the client picked itself. */
+export const pickedCluster = 'picked';
 
 /** True destination of a request that leaves, written by Envoy: the key of virtual hosts. */
 export const destinationHeader = 'x-lanekeeper-dst';
+
+/** The label header as the application itself sent it: what is not there was added before routes. */
+export const sentHeader = 'x-lanekeeper-sent';
 
 /** First trace identity of a request, written by Envoy: one header, so that one route asks whatever the kind. */
 export const traceHeader = 'x-lanekeeper-trace';
@@ -46,29 +66,46 @@ export function laneCluster(service: string, label: Label | undefined): string {
   return `${service}|${label ?? 'base'}`;
 }
 
-/** `b|gray+`: the lane, else base. */
-export function fallbackCluster(service: string, label: Label): string {
-  return `${service}|${label}+`;
-}
+export type Target = { readonly cluster: string; readonly members: readonly string[] };
 
 /**
  * The cluster of a lane and what it tries: `b|gray` alone where fallback is refused, else `b|gray+`. Member i serves attempt
  * i, and one that is empty is skipped, so base stands last and twice; a lane without parents is tried twice as well.
  */
-export function laneTarget(service: string, lane: Lane): { cluster: string; members: readonly string[] } {
-  const chain = lane.chain.length === 2 ? [lane.label, ...lane.chain] : lane.chain;
-  if (chain.length === 1)
-    return { cluster: laneCluster(service, lane.label), members: [laneCluster(service, lane.label)] };
-  const members = [...chain, undefined].map((label) => laneCluster(service, label));
-  return { cluster: fallbackCluster(service, lane.label), members };
+export function laneTarget(service: string, { label, chain }: Lane): Target {
+  if (chain.length === 1) return alone(laneCluster(service, label));
+  const doubled = chain.length === 2 ? [label, ...chain] : chain;
+  const members = [...doubled, undefined].map((each) => laneCluster(service, each));
+  return { cluster: `${laneCluster(service, label)}+`, members };
+}
+
+/** The same where the client has picked an instance of the lane: its pick first, `b|gray^+`, or `b|gray^` without fallback. */
+export function pickedLaneTarget(service: string, { label, chain }: Lane): Target {
+  const name = `${laneCluster(service, label)}^`;
+  if (chain.length === 1) return { cluster: name, members: [pickedCluster, laneCluster(service, label)] };
+  const members = [...chain, undefined].map((each) => laneCluster(service, each));
+  return { cluster: `${name}+`, members: [pickedCluster, ...members] };
+}
+
+export function baseTarget(service: string): Target {
+  return alone(laneCluster(service, undefined));
+}
+
+/** `b|base^`: the instance of base that the client picked, else another. */
+export function pickedBaseTarget(service: string): Target {
+  const base = laneCluster(service, undefined);
+  return { cluster: `${base}^`, members: [pickedCluster, base, base] };
+}
+
+function alone(cluster: string): Target {
+  return { cluster, members: [cluster] };
 }
 
 /** Where this Envoy and its lanekeeper meet: paths of sockets and files. */
 export type RunPaths = {
   readonly adminSocket: string;
   readonly processorSocket: string;
-  /** Folder of the route tables, one file each, swapped by rename. */
-  readonly routes: string;
+  readonly controlSocket: string;
   /** A file or `stdout`; no access log where absent. */
   readonly accessLog?: string;
 };

@@ -14,7 +14,12 @@ export type Inbound = {
   readonly application: Address;
   /** True where untrusted callers arrive. The document of the service may say so as well. */
   readonly edge: boolean;
+  /** True where the kernel redirects callers: the application is where they meant to go. */
+  readonly captured?: boolean;
 };
+
+/** Where the kernel redirects connections to (`lanekeeper redirect`). */
+export type Interception = { readonly outboundPort: number; readonly inboundPort: number };
 
 export type Outbound = {
   /** Local address that the application calls in place of the service. */
@@ -44,7 +49,17 @@ export type Workload = {
   readonly gateway?: Address;
   readonly inbound: readonly Inbound[];
   readonly outbound: readonly Outbound[];
+  /** Present where connections are redirected to Envoy, whatever their destination. */
+  readonly interception?: Interception;
+  /** Services that are called, as in `Outbound.service`; with interception all, where absent. */
+  readonly calls?: readonly string[];
 };
+
+/** A port of this pod to which the kernel redirects whoever calls it. */
+export function capturedPort(port: number): Inbound {
+  const listen = { address: '0.0.0.0', port };
+  return { listen, application: listen, edge: false, captured: true };
+}
 
 /** `10.0.0.1:80`, `[::1]:80`: the form in which Envoy prints an address, and so the name of a virtual host. */
 export function formatAddress({ address, port }: Address): string {

@@ -7,8 +7,6 @@ import { stringify } from 'yaml';
 import { explainRequest } from '../../src/explain/explanation.ts';
 import { createAssembler } from '../../src/mesh/assemble.ts';
 import type { Workload } from '../../src/mesh/workload.ts';
-import { envoyAdmin } from '../../src/supervisor/admin.ts';
-import { routeCounts } from '../../src/supervisor/routes.ts';
 import { bytesOf, type Request } from '../../src/traffic/request.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -202,15 +200,10 @@ function predict(request: Sent, mesh: ReturnType<ReturnType<typeof createAssembl
   return final.refusal !== undefined || isEmpty ? '503' : `${service}-${lane}`;
 }
 
-/** As many tables as were written so far, and differed, are in Envoy. */
+/** What is in force is in Envoy as well. */
 async function routesAreTaken(): Promise<void> {
-  const folder = join(world.folder, 'gateway');
-  const text = readFileSync(join(folder, 'routes', 'gateway.json'), 'utf8');
-  if (text !== lastTable) tables += 1;
-  lastTable = text;
-  const admin = envoyAdmin(join(folder, 'admin.sock'));
-  await vi.waitFor(async () => expect((await routeCounts(admin))?.taken('gateway')).toBe(tables), { timeout: 5_000 });
+  const generation = await world.metric('gateway', 'lanekeeper_generation');
+  await vi.waitFor(async () => expect(await world.metric('gateway', 'lanekeeper_envoy_generation')).toBe(generation), {
+    timeout: 5_000,
+  });
 }
-
-let lastTable = '';
-let tables = 0;

@@ -115,6 +115,7 @@ export async function startWorld(options: WorldOptions) {
     viaGateway,
     viaClient,
     viaPort,
+    portOf,
     find,
     sum,
     metric,
@@ -212,7 +213,12 @@ export async function startWorld(options: WorldOptions) {
 
   /** A request to the port of a member, past everything in front of it. */
   function viaPort(name: string, request: Parameters<typeof call>[1] = {}): Promise<Answer> {
-    return call(planned.find((member) => member.name === name)?.port ?? 0, request);
+    return call(portOf(name), request);
+  }
+
+  /** Where a member is reached. */
+  function portOf(name: string): number {
+    return planned.find((member) => member.name === name)?.port ?? 0;
   }
 
   function find(name: string): Running {

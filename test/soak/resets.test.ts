@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createDecider } from '../../src/decision/decide.ts';
 import { freePorts } from '../../src/demo/topology.ts';
 import { renderBootstrap } from '../../src/envoy/bootstrap.ts';
-import { renderRoutes } from '../../src/envoy/routes/tables.ts';
+import { createRenderer } from '../../src/envoy/render.ts';
 import { renderStandalone } from '../../src/envoy/standalone.ts';
 import { externalProcessor, type ProcessingRequest } from '../../src/extproc/protocol.ts';
 import { openServer, type ProcessorServer } from '../../src/extproc/server.ts';
@@ -152,11 +152,11 @@ test(`${streams} requests of a stock Envoy, which resets every stream: 0 labels 
   const paths = {
     adminSocket: join(folder, 'admin.sock'),
     processorSocket: join(folder, 'extproc.sock'),
-    routes: folder,
+    controlSocket: join(folder, 'xds.sock'),
   };
   const bootstrap = renderStandalone(
-    renderBootstrap({ workload: gateway, mesh: mesh(), paths, remembering: false }),
-    renderRoutes(gateway, mesh()),
+    renderBootstrap({ workload: gateway, paths, remembering: false }),
+    createRenderer(gateway, paths)(mesh()),
   );
   const text = JSON.stringify(bootstrap).replace(
     '"envoy.reloadable_features.ext_proc_graceful_grpc_close":true',

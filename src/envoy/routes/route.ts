@@ -6,7 +6,15 @@ import { sourceLabelKeys } from '../../rules/compile.ts';
 import { metadataNamespace } from '../../traffic/agreement.ts';
 import { baggageMember, type Label, labelHeader } from '../../traffic/label.ts';
 import { sourceHeader, sourceLabels } from '../../traffic/source-labels.ts';
-import { processorFilter, type Resource, reasonHeader, rememberingKey, traceHeader, typeUrl } from '../resource.ts';
+import {
+  processorFilter,
+  type Resource,
+  reasonHeader,
+  rememberingKey,
+  type Target,
+  traceHeader,
+  typeUrl,
+} from '../resource.ts';
 
 /** Enables the processor's filter on a route. */
 export const ask: Resource = {
@@ -45,8 +53,9 @@ export function safeRetry(attempts: number): Resource {
 /** Attempts of a virtual host: two in the lane, two in base (clusters.ts). */
 export const usualAttempts = 4;
 
-export function to(cluster: string, attempts = usualAttempts): Resource {
-  return { route: { cluster, timeout: '0s', ...(attempts > usualAttempts && { retry_policy: safeRetry(attempts) }) } };
+export function to({ cluster, members }: Target): Resource {
+  const attempts = members.length > usualAttempts ? { retry_policy: safeRetry(members.length) } : {};
+  return { route: { cluster, timeout: '0s', ...attempts } };
 }
 
 /** An answer of Envoy itself. */
@@ -63,7 +72,14 @@ export function answered(key: 'label' | 'reason', value: Resource): Resource {
 }
 
 export function withLabel(match: Resource, stringMatch: Resource): Resource {
-  return { ...match, headers: [{ name: labelHeader, string_match: stringMatch }] };
+  return both(match, { headers: [{ name: labelHeader, string_match: stringMatch }] });
+}
+
+/** What fulfils two matches; the path is the first one's. */
+export function both(one: Resource, other: Resource): Resource {
+  const headers = [one, other].flatMap((match) => (match['headers'] ?? []) as readonly Resource[]);
+  const { prefix: _, ...rest } = other;
+  return { ...one, ...rest, ...(headers.length > 0 && { headers }) };
 }
 
 /** Writes the label. Another line of baggage is another part of the same list (W3C Baggage 3.2.1); here it has no label yet. */

@@ -3,7 +3,7 @@
 import { destinationOf, type Lane, lanesWithFallback } from '../../mesh/lanes.ts';
 import type { Service } from '../../mesh/mesh.ts';
 import type { Label } from '../../traffic/label.ts';
-import { laneCluster, laneTarget, type Resource, serviceName } from '../resource.ts';
+import { baseTarget, laneTarget, pickedBaseTarget, pickedLaneTarget, type Resource, serviceName } from '../resource.ts';
 import { answered, ask, labelling, refuse, to, withLabel } from './route.ts';
 
 /** A match that shows a request to the processor. */
@@ -25,6 +25,8 @@ export type ServiceRoutes = {
   readonly own?: Label | undefined;
   /** Labels that must never reach base. */
   readonly refusing: ReadonlySet<Label>;
+  /** The lanes of the instance that the client has picked itself, empty for base: its pick is kept where its lane is right. */
+  readonly picked?: readonly Label[];
 };
 
 /**
@@ -32,10 +34,11 @@ export type ServiceRoutes = {
  * called after the lane that it wants and how that became known, `b/gray:asked`: with the lane that answered, statistics
  * show every fallback.
  */
-export function serviceRoutes({ service, port, namespace, match, gates, own, refusing }: ServiceRoutes): Resource[] {
+export function serviceRoutes(options: ServiceRoutes): Resource[] {
+  const { service, port, namespace, match, gates, own, refusing, picked } = options;
   const name = serviceName(service, port, namespace);
   const lanes = lanesWithFallback(service, port, refusing);
-  const toBase = to(laneCluster(name, undefined));
+  const toBase = to(picked?.length === 0 ? pickedBaseTarget(name) : baseTarget(name));
   const refused = [...refusing].filter((label) => !lanes.some((lane) => lane.label === label));
   const rest = { ...destination(own), ...labelling(own) };
   const mayRefuse = gates.some((gate) => gate.refuse);
@@ -79,8 +82,7 @@ export function serviceRoutes({ service, port, namespace, match, gates, own, ref
   ];
 
   function toLane(lane: Lane): Resource {
-    const { cluster, members } = laneTarget(name, lane);
-    return to(cluster, members.length);
+    return to(picked?.includes(lane.label) ? pickedLaneTarget(name, lane) : laneTarget(name, lane));
   }
 
   function labelMatch({ label }: Lane): Resource {

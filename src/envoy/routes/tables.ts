@@ -3,10 +3,12 @@
 import { refusingLabels } from '../../mesh/lanes.ts';
 import { findService, lanesOfWorkload, type Mesh } from '../../mesh/mesh.ts';
 import type { Inbound, Outbound, Workload } from '../../mesh/workload.ts';
-import { formatAddress } from '../../mesh/workload.ts';
+import { capturedPort, formatAddress } from '../../mesh/workload.ts';
 import { rulesFor, type TrafficRule } from '../../rules/compile.ts';
 import { sourceHeader } from '../../traffic/source-labels.ts';
-import { applicationCluster, destinationHeader, type Resource, traceHeader, typeUrl } from '../resource.ts';
+import { capturedServices, destinationsOf, resolve } from '../destinations/destinations.ts';
+import { destinationHost, passthroughHost } from '../destinations/hosts.ts';
+import { applicationCluster, destinationHeader, type Resource, sentHeader, traceHeader } from '../resource.ts';
 import { gatesOf, isBelow, maxGates, pathMatch } from './gate.ts';
 import {
   answered,
@@ -31,17 +33,36 @@ export const untrustedTable = (inbound: Inbound): string => `${inboundTable(inbo
  * Every route table of a pod, by name: `gateway`, `outbound` and one for each inbound port. What changes with the rules
  * is the gate; what changes with the mesh is the lanes.
  */
-export function renderRoutes(workload: Workload, mesh: Mesh): ReadonlyMap<string, Resource> {
+export function renderRoutes(
+  workload: Workload,
+  mesh: Mesh,
+  host: HostRenderer = destinationHost,
+): ReadonlyMap<string, Resource> {
   const tables = new Map<string, Resource>();
   if (workload.gateway) tables.set('gateway', gatewayTable(workload, mesh));
-  for (const inbound of workload.inbound) {
+  for (const inbound of inboundPorts(workload, mesh)) {
     const edge = isEdge(inbound, workload, mesh);
     const ports = [{ inbound, edge, name: inboundTable(inbound) }];
     if (!edge && workload.trustedPeers) ports.push({ inbound, edge: true, name: untrustedTable(inbound) });
     for (const port of ports) tables.set(port.name, applicationTable(port, workload, mesh));
   }
-  if (workload.outbound.length > 0) tables.set('outbound', outboundTable(workload, mesh));
+  if (workload.outbound.length > 0 || workload.interception)
+    tables.set('outbound', outboundTable(workload, mesh, host));
   return tables;
+}
+
+/** Renders the virtual host of some addresses; the one that is given may remember what it has rendered. */
+export type HostRenderer = typeof destinationHost;
+
+/** The inbound ports of the settings, and, where callers are redirected, those of the pod's own service. */
+export function inboundPorts({ inbound, interception, service, namespace }: Workload, mesh: Mesh): readonly Inbound[] {
+  const own = interception && service !== undefined ? findService(mesh, service, namespace) : undefined;
+  if (own === undefined) return inbound;
+  const http = new Set(own.ports.filter(({ protocol }) => protocol !== 'tcp').map(({ port }) => port));
+  const ports = own.instances.filter(({ servicePort }) => http.has(servicePort)).map(({ port }) => port);
+  const known = new Set(inbound.map(({ listen }) => listen.port));
+  const added = [...new Set(ports)].filter((port) => !known.has(port)).sort((a, b) => a - b);
+  return [...inbound, ...added.map(capturedPort)];
 }
 
 /** True where untrusted callers arrive: by the settings, or by the document of the service for the port behind it. */
@@ -74,22 +95,19 @@ function gatewayTable(workload: Workload, mesh: Mesh): Resource {
   return routeConfiguration('gateway', { virtual_hosts: [{ ...host, retry_policy: safeRetry(usualAttempts) }] });
 }
 
-function outboundTable(workload: Workload, mesh: Mesh): Resource {
-  const { namespace, propagation } = workload;
+function outboundTable(workload: Workload, mesh: Mesh, host: HostRenderer): Resource {
+  const { namespace, propagation, outbound, interception } = workload;
   const own = lanesOfWorkload(mesh.rules, workload)[0];
   const gates = propagation === 'trace' ? [{ match: hasRememberedTrace }] : [];
-  const refusing = refusingLabels(mesh.rules);
-  const source = introducing(workload, mesh);
-  const hosts = workload.outbound.map((outbound) => {
-    const domains = [formatAddress(outbound.listen)];
-    const service = findService(mesh, outbound.service, namespace);
-    const port = service && (outbound.port ?? service.ports[0].port);
-    const known = service?.ports.some((candidate) => candidate.port === port);
-    if (service === undefined || port === undefined || !known)
-      return { name: domains[0], domains, routes: [noService(outbound)] };
-    const routes = serviceRoutes({ service, port, namespace, match: { prefix: '/' }, gates, own, refusing });
-    return { name: domains[0], domains, routes, ...source, retry_policy: safeRetry(usualAttempts) };
+  const pod = { namespace, gates, own, refusing: refusingLabels(mesh.rules), introducing: introducing(workload, mesh) };
+  const local = outbound.map((each) => {
+    const domains = [formatAddress(each.listen)];
+    const called = resolve(each, workload, mesh);
+    if (called === undefined) return { name: domains[0], domains, routes: [noService(each)] };
+    return { ...host({ domains, called: [called] }, pod), name: domains[0] };
   });
+  const captured = destinationsOf(capturedServices(workload, mesh)).map((each) => host(each, pod));
+  const hosts = [...local, ...captured, ...(interception ? [passthroughHost] : [])];
   return routeConfiguration('outbound', { vhost_header: destinationHeader, virtual_hosts: hosts });
 }
 
@@ -101,7 +119,7 @@ type InboundPort = { readonly inbound: Inbound; readonly edge: boolean; readonly
  * the processor, and no business of the application.
  */
 function applicationTable({ inbound, edge, name }: InboundPort, workload: Workload, mesh: Mesh): Resource {
-  const toApplication = { route: { cluster: applicationCluster(inbound.listen.port), timeout: '0s' } };
+  const toApplication = { route: { cluster: applicationCluster(inbound), timeout: '0s' } };
   const labelled = withLabel({ prefix: '/' }, { safe_regex: { regex: '.+' } });
   const trace = { name: traceHeader, present_match: true };
   const labelledTrace = { ...labelled, headers: [...(labelled['headers'] as Resource[]), trace] };
@@ -151,9 +169,8 @@ function noService({ service, port }: Outbound): Resource {
 
 function routeConfiguration(name: string, table: Resource): Resource {
   return {
-    '@type': typeUrl('config.route.v3.RouteConfiguration'),
     name,
-    request_headers_to_remove: [destinationHeader, traceHeader],
+    request_headers_to_remove: [destinationHeader, sentHeader, traceHeader],
     ...table,
   };
 }

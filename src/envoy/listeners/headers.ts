@@ -1,8 +1,8 @@
 // What Envoy does to headers before it matches routes, so that it holds while the processor is down.
-import { allTraceHeaders, traceHeaders } from '../propagation/trace.ts';
-import { baggageMember, labelHeader } from '../traffic/label.ts';
-import { sourceHeader } from '../traffic/source-labels.ts';
-import { destinationHeader, type Resource, traceHeader, typeUrl } from './resource.ts';
+import { allTraceHeaders, traceHeaders } from '../../propagation/trace.ts';
+import { baggageMember, labelHeader } from '../../traffic/label.ts';
+import { sourceHeader } from '../../traffic/source-labels.ts';
+import { destinationHeader, type Resource, sentHeader, traceHeader, typeUrl } from '../resource.ts';
 
 // CEL: an absent header is an error, and an error writes no header. A counted repetition ({0,61}) fails silently, so the
 // grammar of the label is only approached here. `contains` first: the regular expression costs 45 us, the guard about one.
@@ -51,6 +51,7 @@ export const outboundMutations: readonly Resource[] = [
   { remove: sourceHeader },
   { remove_on_match: { key_matcher: { prefix: 'x-lanekeeper-' } } },
   overwrite(destinationHeader, '%DOWNSTREAM_LOCAL_ADDRESS%'),
+  addIfAbsent(sentHeader, `%REQ(${labelHeader})%`),
   addIfAbsent(labelHeader, labelFromBaggage),
   ...traceMutations(),
 ];

@@ -1,13 +1,14 @@
-// The HTTP connection manager of every listener: early mutations, route table by file, the processor's filter, logs.
-import { traceHeaders } from '../propagation/trace.ts';
-import { type Direction, directionKey, metadataNamespace } from '../traffic/agreement.ts';
-import { labelHeader } from '../traffic/label.ts';
+// The HTTP connection manager of every listener: early mutations, route table, the processor's filter, logs.
+import { traceHeaders } from '../../propagation/trace.ts';
+import { type Direction, directionKey, metadataNamespace } from '../../traffic/agreement.ts';
+import { labelHeader } from '../../traffic/label.ts';
+import { controlSource } from '../clusters/control.ts';
+import { processorCluster, processorFilter, type Resource, type RunPaths, reasonHeader, typeUrl } from '../resource.ts';
 import { earlyMutation } from './headers.ts';
-import { processorCluster, processorFilter, type Resource, type RunPaths, reasonHeader, typeUrl } from './resource.ts';
 
 export type Connection = {
   readonly direction: Direction;
-  /** Name of the route table, and of its file. */
+  /** Name of the route table. */
   readonly table: string;
   readonly mutations: readonly Resource[];
   readonly trustedHops?: number | undefined;
@@ -35,10 +36,7 @@ export function connectionManager({ direction, table, mutations, paths, trustedH
       http_protocol_options: { accept_http_10: true, default_host_for_http_10: 'localhost', enable_trailers: true },
       upgrade_configs: [{ upgrade_type: 'websocket' }],
       early_header_mutation_extensions: [earlyMutation(mutations)],
-      rds: {
-        route_config_name: table,
-        config_source: { path_config_source: { path: `${paths.routes}/${table}.json` }, initial_fetch_timeout: '1s' },
-      },
+      rds: { route_config_name: table, config_source: controlSource },
       http_filters: [processor(direction), router],
       local_reply_config: localReply,
       access_log: [...(paths.accessLog === undefined ? [] : [requestLog(table, paths.accessLog)]), laneStatistics],

@@ -21,6 +21,7 @@ export function createMetrics() {
     disagreements: counter('disagreements_total', 'Requests whose header and baggage carried different labels.'),
     failures: counter('failures_total', 'Requests that went on undecided because of a mistake in lanekeeper.'),
     generation: gauge('generation', 'Number of the snapshot of rules and services in force; 1 is the first.'),
+    served: gauge('envoy_generation', 'The same, as far as Envoy has taken it up.'),
     problems: gauge('problems', 'Mistakes and warnings in the rules and services that are in force.', ['severity']),
     memoryEntries: gauge('memory_entries', 'Traces with a remembered label.'),
     memoryBytes: gauge('memory_bytes', 'Estimated size of the label memory.'),
@@ -31,7 +32,8 @@ export function createMetrics() {
     ),
     envoyUp: gauge('envoy_up', '1 while Envoy serves.'),
     envoyStarts: counter('envoy_starts_total', 'Times that Envoy became ready.'),
-    routeFailures: counter('route_updates_rejected_total', 'Route tables that Envoy refused.'),
+    refusals: counter('resources_rejected_total', 'Listeners, routes, clusters and endpoints that Envoy refused.'),
+    refused: gauge('resources_refused', 'Those of them that it still refuses; what it had before stays.'),
   };
   return { ...metrics, count, observeMemory, observeEnvoy };
 

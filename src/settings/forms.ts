@@ -1,7 +1,15 @@
 // The forms that settings are written in: text → value, or what was expected.
 
 import { isIP } from 'node:net';
-import { type Address, type Inbound, type Outbound, type Range, workloadLabelKey } from '../mesh/workload.ts';
+import {
+  type Address,
+  capturedPort,
+  type Inbound,
+  type Interception,
+  type Outbound,
+  type Range,
+  workloadLabelKey,
+} from '../mesh/workload.ts';
 import { labelGrammar, parseLabel } from '../traffic/label.ts';
 
 export type Parsed<T> = { readonly value: T } | { readonly expected: string };
@@ -96,28 +104,62 @@ export const labels = (given: string): Parsed<string> =>
     ? { value: given }
     : { expected: `a label: ${labelGrammar}; several parted by commas` };
 
-/** `9101=8080`, `0.0.0.0:9101=127.0.0.1:8080/edge`, several parted by commas. */
+/** `9101=8080`, `0.0.0.0:9101=127.0.0.1:8080/edge`, several parted by commas; a port alone is one that the kernel redirects. */
 export function inbound(given: string): Parsed<Inbound[]> {
   const expected = 'ports such as 9101=8080, where this pod listens and where the application does, or 9101=8080/edge';
   return each(given, expected, (left, right) => {
     const edge = right.endsWith('/edge');
     const application = address(edge ? right.slice(0, -'/edge'.length) : right);
-    const listen = address(left);
-    return 'value' in listen && 'value' in application
-      ? { listen: listen.value, application: application.value, edge }
-      : undefined;
+    const listen = left === undefined ? undefined : address(left);
+    if (!('value' in application)) return undefined;
+    if (listen === undefined)
+      return /^\d+(\/edge)?$/.test(right) ? { ...capturedPort(application.value.port), edge } : undefined;
+    return 'value' in listen ? { listen: listen.value, application: application.value, edge } : undefined;
   });
+}
+
+/** `yes` for the usual ports, `no`, or two others: `15001:15006`. */
+export function interception(given: string): Parsed<Interception | undefined> {
+  if (given === 'no') return { value: undefined };
+  const [outboundPort, inboundPort, ...more] = given === 'yes' ? [15001, 15006] : given.split(':').map(Number);
+  const isPort = (port: number | undefined): port is number =>
+    Number.isInteger(port) && Number(port) > 0 && Number(port) < 65536;
+  return isPort(outboundPort) && isPort(inboundPort) && more.length === 0
+    ? { value: { outboundPort, inboundPort } }
+    : { expected: 'yes, no, or the ports of outgoing and incoming connections such as 15001:15006' };
 }
 
 /** `23101=b`, `23102=c.other:9090`, several parted by commas. */
 export function outbound(given: string): Parsed<Outbound[]> {
   return each(given, 'ports and services such as 23101=orders or 23102=stock.other:9090', (left, right) => {
-    const listen = address(left);
+    const listen = left === undefined ? undefined : address(left);
     const parts = /^([a-z0-9-]+(?:\.[a-z0-9-]+)?)(?::(\d{1,5}))?$/.exec(right);
     const port = parts?.[2] === undefined ? undefined : Number(parts[2]);
-    if (!('value' in listen) || !parts?.[1] || port === 0 || (port ?? 0) > 65535) return undefined;
+    if (!listen || !('value' in listen) || !parts?.[1] || port === 0 || (port ?? 0) > 65535) return undefined;
     return { listen: listen.value, service: parts[1], ...(port !== undefined && { port }) };
   });
+}
+
+/** `nacos-0:8848,10.0.0.1:8848`; port 8848 where there is none. */
+export function servers(given: string): Parsed<{ host: string; port: number }[]> {
+  const values = given
+    .split(',')
+    .map((text) => /^\s*(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?\s*$/.exec(text));
+  const parsed = values.map((parts) => ({
+    host: (parts?.[1] ?? '').replace(/[[\]]/g, ''),
+    port: Number(parts?.[2] ?? 8848),
+  }));
+  return parsed.every(({ host, port }) => host !== '' && port > 0 && port < 64_536) // gRPC is 1000 above
+    ? { value: parsed }
+    : { expected: 'servers such as nacos-0:8848,nacos-1:8848' };
+}
+
+/** `rules.yaml@GROUP,other.yaml`. */
+export function configurations(given: string): Parsed<{ dataId: string; group: string }[]> {
+  const parts = given.split(',').map((text) => text.trim().split('@'));
+  return parts.every(([dataId, group, ...more]) => dataId && group !== '' && more.length === 0)
+    ? { value: parts.map(([dataId = '', group = 'DEFAULT_GROUP']) => ({ dataId, group })) }
+    : { expected: 'data ids such as rules.yaml or rules.yaml@SHOP' };
 }
 
 /** The label in the JSON that OpenSergo's agents take; empty where it names none. */
@@ -133,14 +175,18 @@ export function bootstrapLabel(given: string): Parsed<string> {
   }
 }
 
-function each<T>(given: string, expected: string, parse: (left: string, right: string) => T | undefined): Parsed<T[]> {
+function each<T>(
+  given: string,
+  expected: string,
+  parse: (left: string | undefined, right: string) => T | undefined,
+): Parsed<T[]> {
   const values: T[] = [];
   for (const part of given
     .split(',')
     .map((text) => text.trim())
     .filter(Boolean)) {
     const equals = part.indexOf('=');
-    const value = equals < 1 ? undefined : parse(part.slice(0, equals), part.slice(equals + 1));
+    const value = parse(equals < 1 ? undefined : part.slice(0, equals), part.slice(equals + 1));
     if (value === undefined) return { expected: `${expected}, not ${JSON.stringify(part)}` };
     values.push(value);
   }

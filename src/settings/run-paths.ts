@@ -7,7 +7,7 @@ export function runPaths({ runDirectory, accessLog }: Settings): RunPaths {
   return {
     adminSocket: join(runDirectory, 'admin.sock'),
     processorSocket: join(runDirectory, 'extproc.sock'),
-    routes: join(runDirectory, 'routes'),
+    controlSocket: join(runDirectory, 'xds.sock'),
     ...(accessLog !== undefined && { accessLog }),
   };
 }

@@ -1,6 +1,7 @@
 // Settings of a sidecar, from flags and environment; every mistake at once.
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
+import { passPort } from '../envoy/listeners/captured.ts';
 import { type Address, type Workload, workloadLabelKey } from '../mesh/workload.ts';
 import type { Problem, Result } from '../problem.ts';
 import * as form from './forms.ts';
@@ -9,6 +10,7 @@ import { type SettingName, settingTable, variableOf } from './table.ts';
 export type Settings = {
   readonly workload: Workload;
   readonly config: readonly string[];
+  readonly nacos?: NacosSettings;
   readonly runDirectory: string;
   readonly admin: { readonly address: string; readonly port: number };
   readonly envoy: string | undefined;
@@ -20,6 +22,17 @@ export type Settings = {
   readonly drainMs: number;
   readonly socketGroup: number | undefined;
   readonly takeOver: boolean;
+};
+
+export type NacosSettings = {
+  readonly servers: readonly { readonly host: string; readonly port: number }[];
+  readonly namespaces: readonly string[];
+  readonly groups: readonly string[];
+  /** All where absent. */
+  readonly services?: readonly string[];
+  readonly rules: readonly { readonly dataId: string; readonly group: string }[];
+  readonly user?: string;
+  readonly passwordFile?: string;
 };
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
@@ -48,6 +61,9 @@ export function parseSettings(
   const gateway = read('gateway', form.address);
   const trustedPeers = read('trusted-peers', form.ranges);
   const trustedHops = read('trusted-hops', form.hops);
+  const interception = read('intercept', form.interception);
+  const calls = read('calls', form.list);
+  const nacos = nacosSettings(read);
   const admin = read('admin', form.addressOrAny) ?? { address: '127.0.0.1', port: 15020 };
   const settings: Settings = {
     workload: {
@@ -62,8 +78,11 @@ export function parseSettings(
       ...(gateway && { gateway }),
       inbound: read('inbound', form.inbound) ?? [],
       outbound: read('outbound', form.outbound) ?? [],
+      ...(interception && { interception }),
+      ...(calls && { calls }),
     },
     config: read('config', form.list) ?? [],
+    ...(nacos && { nacos }),
     runDirectory: read('run-dir', form.text) ?? settingTable['run-dir'].fallback,
     admin,
     envoy: read('envoy', form.text),
@@ -80,13 +99,36 @@ export function parseSettings(
     takeOver: read('take-over', form.oneOf(['yes', 'no'])) === 'yes',
     socketGroup: read('socket-group', form.count),
   };
-  const listens = (['gateway', 'inbound', 'outbound'] as const).some((name) => textOf(name) !== '');
+  const listens = (['gateway', 'inbound', 'outbound', 'intercept'] as const).some((name) => textOf(name) !== '');
   if (!listens && textOf('envoy') !== 'external')
     problems.push(
-      mistake('--inbound', 'found neither --gateway nor --inbound nor --outbound, expected a port to listen on'),
+      mistake(
+        '--inbound',
+        'found neither --gateway nor --inbound nor --outbound nor --intercept, expected a port to listen on',
+      ),
     );
   problems.push(...contradictions(settings));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: settings };
+}
+
+type Read = <T>(name: SettingName, parse: (text: string) => form.Parsed<T>) => T | undefined;
+
+function nacosSettings(read: Read): NacosSettings | undefined {
+  const servers = read('nacos', form.servers);
+  const [services, user, passwordFile] = [
+    read('nacos-services', form.list),
+    read('nacos-user', form.text),
+    read('nacos-password-file', form.text),
+  ];
+  const settings = {
+    namespaces: read('nacos-namespace', form.list) ?? ['public'],
+    groups: read('nacos-group', form.list) ?? ['DEFAULT_GROUP'],
+    rules: read('nacos-rules', form.configurations) ?? [],
+    ...(services && { services }),
+    ...(user !== undefined && { user }),
+    ...(passwordFile !== undefined && { passwordFile }),
+  };
+  return servers && { servers, ...settings };
 }
 
 function flagsOf(args: readonly string[], problems: Problem[]): Map<string, string> {
@@ -139,14 +181,35 @@ function ownLabel(env: Readonly<Record<string, string | undefined>>, problems: P
 
 const bootstrapVariable = 'OPENSERGO_BOOTSTRAP_CONFIG';
 
-function contradictions({ workload, config, admin }: Settings): Problem[] {
+function contradictions({ workload, config, admin, nacos }: Settings): Problem[] {
   const problems: Problem[] = [];
-  if (config.length === 0)
-    problems.push(mistake('--config', 'found nothing, expected a file or folder with rules and services'));
-  const { gateway } = workload;
+  if (config.length === 0 && nacos === undefined)
+    problems.push(mistake('--config', 'found nothing, expected a file or folder with rules and services, or --nacos'));
+  if (nacos?.user !== undefined && nacos.passwordFile === undefined)
+    problems.push(
+      mistake('--nacos-password-file', `found nothing, expected a file with the password of ${nacos.user}`),
+    );
+  const { gateway, interception } = workload;
+  for (const { listen, captured } of workload.inbound)
+    if (captured && !interception)
+      problems.push(
+        mistake(
+          '--inbound',
+          `found port ${listen.port} alone, expected where this pod listens and where the application does, such as 9101=${listen.port}; or --intercept yes`,
+        ),
+      );
   const listens: Listen[] = [
     ...(gateway ? [{ flag: '--gateway', at: gateway }] : []),
-    ...workload.inbound.map(({ listen }) => ({ flag: '--inbound', at: listen })),
+    ...workload.inbound.map(({ listen, captured }) => ({
+      flag: '--inbound',
+      at: captured ? { ...listen, address: 'captured' } : listen,
+    })),
+    ...(interception
+      ? [interception.outboundPort, interception.inboundPort, passPort].map((port) => ({
+          flag: '--intercept',
+          at: { address: '0.0.0.0', port },
+        }))
+      : []),
     ...workload.outbound.map(({ listen }) => ({ flag: '--outbound', at: listen })),
     ...(admin.port === 0 ? [] : [{ flag: '--admin', at: admin }]),
   ];

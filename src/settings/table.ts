@@ -5,6 +5,21 @@ type Setting = { readonly fallback: string; readonly value: string; readonly hel
 /** Every setting by its flag; the environment variable is `LANEKEEPER_` and the flag in capitals. */
 export const settingTable = {
   config: { value: 'PATH,…', fallback: '', help: 'files or folders with rules and services; watched' },
+  nacos: {
+    value: 'HOST:PORT,…',
+    fallback: '',
+    help: 'servers of a Nacos registry (HTTP port; gRPC is 1000 above); what --config says of a service wins',
+  },
+  'nacos-namespace': { value: 'ID,…', fallback: 'public', help: 'namespaces of the registry' },
+  'nacos-group': { value: 'NAME,…', fallback: 'DEFAULT_GROUP', help: 'groups of services' },
+  'nacos-services': { value: 'NAME,…', fallback: 'all', help: 'services to subscribe, where not all' },
+  'nacos-rules': {
+    value: 'DATA-ID[@GROUP],…',
+    fallback: '',
+    help: 'configurations of Nacos that hold rules; groups default to DEFAULT_GROUP',
+  },
+  'nacos-user': { value: 'NAME', fallback: '', help: 'user of the registry' },
+  'nacos-password-file': { value: 'FILE', fallback: '', help: "file with that user's password" },
   name: { value: 'NAME', fallback: 'the host name', help: 'unique name of this pod' },
   namespace: { value: 'NAME', fallback: 'default', help: 'namespace of this workload' },
   labels: { value: 'KEY=VALUE,…', fallback: '', help: 'labels of this workload, which rules select' },
@@ -17,12 +32,22 @@ export const settingTable = {
   inbound: {
     value: '[ADDRESS:]PORT=[ADDRESS:]PORT[/edge],…',
     fallback: '',
-    help: 'ports of this pod, and where the application is behind each',
+    help: 'ports of this pod, and where the application is behind each; with --intercept its own ports: 8080/edge',
   },
   outbound: {
     value: '[ADDRESS:]PORT=SERVICE[:PORT],…',
     fallback: '',
     help: 'local ports that the application calls in place of services',
+  },
+  intercept: {
+    value: 'yes|no|OUTBOUND:INBOUND',
+    fallback: 'no',
+    help: 'connections are redirected here (lanekeeper redirect): to ports 15001 and 15006, or to others',
+  },
+  calls: {
+    value: 'SERVICE,…',
+    fallback: 'all',
+    help: 'with --intercept: the services that the application calls; what it does not name passes through',
   },
   propagation: {
     value: 'trace|header',

@@ -1,20 +1,21 @@
-// The Envoy of a sidecar: ours, which is started and given its routes, or somebody else's, which only asks.
+// The Envoy of a sidecar: ours, which is started and served what it needs, or somebody else's, which only asks.
 
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { renderBootstrap } from '../envoy/bootstrap.ts';
+import { createRenderer } from '../envoy/render.ts';
 import type { RunPaths } from '../envoy/resource.ts';
-import { renderRoutes } from '../envoy/routes/tables.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Problem } from '../problem.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Generation } from '../sources/in-force.ts';
 import { envoyAdmin } from '../supervisor/admin.ts';
 import { findEnvoy } from '../supervisor/binary.ts';
 import { type EnvoyProcess, type EnvoyState, startEnvoy } from '../supervisor/process.ts';
 import type { AskGate } from '../supervisor/remembering.ts';
-import { createRouteFiles, type RouteFiles, refusal, routeCounts } from '../supervisor/routes.ts';
+import { claimSocket, type NamedSocket } from '../supervisor/socket.ts';
+import { openXdsServer, type Refusal, type XdsServer } from '../xds/server.ts';
 
 export type SidecarEnvoy = {
   readonly isReady: boolean;
@@ -22,17 +23,19 @@ export type SidecarEnvoy = {
   notReady(): Promise<string | undefined>;
   /** Its Prometheus text of lanes; empty where it cannot be asked. */
   statistics(): Promise<string>;
-  /** Gives it its first routes; must come before `start`. */
-  prepare(mesh: Mesh): void;
+  /** What it has refused of what it was given. */
+  readonly problems: readonly Problem[];
+  /** Opens what it is served from; must come before `start`. `replace`: another lanekeeper serves there until now. */
+  prepare(mesh: Mesh, options: { readonly replace: boolean }): Promise<void>;
   start(gate: AskGate, signal: AbortSignal | undefined): Promise<void>;
-  /** Gives it the routes of a later generation. Never rejects: what fails is counted and said, and the earlier ones stay. */
+  /** Gives it what is new in a later generation. */
   update(generation: Generation): void;
   stop(drainMs: number): Promise<void>;
-  /** What `prepare` wrote. */
-  removeFiles(): void;
   /** Leaves it to the next lanekeeper. */
   release(): void;
   kill(): void;
+  /** Ends what `prepare` opened. */
+  close(): Promise<void>;
 };
 
 export type EnvoyContext = {
@@ -42,31 +45,41 @@ export type EnvoyContext = {
   readonly log: Logger;
 };
 
-/** An Envoy that this sidecar starts, watches and ends. Rejects where there is no binary of our version. */
+/** An Envoy that this sidecar starts, serves, watches and ends. Rejects where there is no binary of our version. */
 export async function ownEnvoy({ settings, paths, metrics, log }: EnvoyContext): Promise<SidecarEnvoy> {
   const { workload } = settings;
   const binary = await findEnvoy({ envoy: settings.envoy, say: (what) => log.info(what) });
   const admin = envoyAdmin(paths.adminSocket);
-  let routes: RouteFiles | undefined;
+  const render = createRenderer(workload, paths);
   let state: EnvoyState = 'starting';
-  let first: Mesh | undefined; // what the clusters are rendered from: live ones need xDS
   let envoy: EnvoyProcess | undefined;
-  let ended = false;
-  let swapped: Promise<void> = Promise.resolve(); // one after the other, or an older table could come last
+  let socket: NamedSocket | undefined;
+  let xds: XdsServer | undefined;
+  let refused: readonly Refusal[] = [];
+  let latest = 1;
 
   return {
     get isReady() {
       return state === 'ready';
     },
+    get problems() {
+      return refused.map(problemOf);
+    },
     async notReady() {
       if (state !== 'ready') return `Envoy is ${state}`;
+      if (xds?.isConnected === false) return 'Envoy has not asked for its configuration yet';
       return (await admin.isReady()) ? undefined : 'Envoy does not answer';
     },
     statistics: () => admin.get('/stats/prometheus?usedonly&filter=^lanekeeper').catch(() => ''),
-    prepare(mesh) {
-      first = mesh;
-      routes = createRouteFiles(paths.routes);
-      routes.write(renderRoutes(workload, mesh));
+    async prepare(mesh, { replace }) {
+      socket = await claimSocket(paths.controlSocket, { replace });
+      xds = await openXdsServer({
+        socket: socket.path,
+        onRefusals: report,
+        onError: (error) => log.error({ error: String(error) }, 'Envoy could not be served'),
+      });
+      xds.update(render(mesh));
+      socket.publish();
     },
     async start(gate, signal) {
       envoy = await startEnvoy({
@@ -85,59 +98,64 @@ export async function ownEnvoy({ settings, paths, metrics, log }: EnvoyContext):
           if (next === 'ready') gate.repeat(); // it may have changed while Envoy read its bootstrap
         },
       });
+      await xds?.settled();
+      metrics.served.set(latest);
+      const listener = refused.find(({ type }) => type === 'listeners');
+      if (listener === undefined) return;
+      await envoy.stop(0);
+      throw new Error(problemOf(listener).message); // most often a port that is taken
     },
-    update(generation) {
-      const known = first;
-      if (known !== undefined) swapped = swapped.then(() => swap(generation, known));
+    update({ mesh, number }) {
+      latest = number;
+      xds?.update(render(mesh));
+      void xds?.settled().then(() => number === latest && metrics.served.set(number));
     },
     async stop(drainMs) {
-      ended = true;
       await envoy?.stop(drainMs);
     },
-    removeFiles: () => routes?.remove(),
-    release() {
-      ended = true;
-      envoy?.release();
-    },
+    release: () => envoy?.release(),
     kill: () => envoy?.kill(),
+    async close() {
+      socket?.withdraw();
+      await xds?.close();
+    },
   };
 
   function bootstrap(remembering: boolean): string {
-    if (first === undefined) throw new Error('Envoy is started before it has routes');
-    return JSON.stringify(renderBootstrap({ workload, mesh: first, paths, remembering }), null, 1);
+    return JSON.stringify(renderBootstrap({ workload, paths, remembering }), null, 1);
   }
 
-  async function swap({ mesh: { services, rules }, number }: Generation, known: Mesh): Promise<void> {
-    if (!isDeepStrictEqual(services, known.services))
-      log.warn(
-        { generation: number },
-        'services have changed; instances and lanes are taken up at the next start of this sidecar',
-      );
-    try {
-      const before = state === 'ready' ? await routeCounts(admin) : undefined;
-      if (ended || routes === undefined) return;
-      const written = routes.write(renderRoutes(workload, { rules, services: known.services }));
-      const refused = before && written.length > 0 ? await refusal(admin, before, written) : undefined;
-      if (refused !== undefined) throw new Error(refused);
-    } catch (error) {
-      metrics.routeFailures.inc();
-      log.error({ generation: number }, error instanceof Error ? error.message : String(error));
-    }
+  function report(now: readonly Refusal[]): void {
+    const known = new Set(refused.map((each) => JSON.stringify(each)));
+    const fresh = now.filter((each) => !known.has(JSON.stringify(each)));
+    for (const each of fresh) log.error(problemOf(each).message);
+    metrics.refusals.inc(fresh.length);
+    metrics.refused.set(now.length);
+    refused = now;
   }
+}
+
+function problemOf({ type, name, reason }: Refusal): Problem {
+  const what = { listeners: 'listener', routes: 'route table', clusters: 'cluster', endpoints: 'endpoints of' }[type];
+  return {
+    severity: 'error',
+    message: `Envoy refused the ${what} ${name}: ${reason}; what it had before stays`,
+  };
 }
 
 /** Somebody else's Envoy (`--envoy external`): it asks by its own configuration, and is neither started nor told anything. */
 export function externalEnvoy(): SidecarEnvoy {
   return {
     isReady: true,
+    problems: [],
     notReady: async () => undefined,
     statistics: async () => '',
-    prepare() {},
+    async prepare() {},
     start: async () => {},
     update() {},
     stop: async () => {},
-    removeFiles() {},
     release() {},
     kill() {},
+    async close() {},
   };
 }

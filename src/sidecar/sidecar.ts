@@ -102,8 +102,8 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
       envoy.update(generation);
     });
     closers.push(inForce.close);
-    envoy.prepare(inForce.generation.mesh);
-    closers.push(() => (released ? undefined : envoy.removeFiles()));
+    await envoy.prepare(inForce.generation.mesh, { replace: earlier !== undefined });
+    closers.push(envoy.close);
     server.setServing(true);
     await warmUp(socket.path); // before anybody asks
     memory?.load(earlier?.dump ?? []);
@@ -114,7 +114,7 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
     const admin = await openAdmin({
       ...settings.admin,
       notReady: envoy.notReady,
-      problems: () => inForce.generation.problems,
+      problems: () => [...inForce.generation.problems, ...envoy.problems],
       async metrics() {
         metrics.observeMemory(memory);
         metrics.askGateOpen.set(gate.isOpen ? 1 : 0);

@@ -187,8 +187,8 @@ function argumentsOf({ bootstrapFile, concurrency, logLevel }: EnvoyOptions): st
   return [
     ...['--config-path', bootstrapFile, '--concurrency', String(concurrency), '--disable-hot-restart'],
     ...['--drain-time-s', '5', '--log-level', logLevel],
-    // One warning for every stream while the processor is away; the metrics tell it better (envoy-ext-proc.md 3.10).
-    ...['--component-log-level', 'ext_proc:error'],
+    // One warning for every stream while lanekeeper is away; its metrics and its own log tell it better (envoy-ext-proc.md 3.10).
+    ...['--component-log-level', 'ext_proc:error,config:error'],
   ];
 }
 

@@ -19,6 +19,7 @@ export const places: Readonly<Record<string, Place>> = {
   decision: { imports: ['mesh', 'rules', 'propagation', 'traffic'], pure: true },
   envoy: { imports: ['mesh', 'rules', 'propagation', 'traffic', 'problem.ts'], pure: true },
   'metrics.ts': { imports: ['decision', 'propagation', 'traffic'] },
+  xds: { imports: ['envoy'] },
   extproc: { imports: ['decision', 'propagation', 'rules', 'traffic'] },
   sources: { imports: ['mesh', 'rules', 'traffic', 'problem.ts'] },
   supervisor: { imports: ['problem.ts'] },
@@ -27,7 +28,7 @@ export const places: Readonly<Record<string, Place>> = {
   sidecar: {
     imports: [
       ...['admin', 'decision', 'envoy', 'extproc', 'mesh', 'propagation', 'rules', 'settings', 'sources', 'supervisor'],
-      ...['traffic', 'metrics.ts', 'problem.ts'],
+      ...['traffic', 'xds', 'metrics.ts', 'problem.ts'],
     ],
   },
   demo: { imports: ['supervisor', 'problem.ts'] },

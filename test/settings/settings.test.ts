@@ -101,6 +101,40 @@ const everySetting: Readonly<Record<SettingName, [string, string, object]>> = {
       },
     },
   ],
+  nacos: [
+    'nacos-0:8849, [::1]',
+    'n',
+    {
+      nacos: {
+        servers: [
+          { host: 'nacos-0', port: 8849 },
+          { host: '::1', port: 8848 },
+        ],
+        namespaces: ['public'],
+        groups: ['DEFAULT_GROUP'],
+        rules: [],
+      },
+    },
+  ],
+  'nacos-namespace': ['dev, prod', 'x', { nacos: { namespaces: ['dev', 'prod'] } }],
+  'nacos-group': ['A', 'B', { nacos: { groups: ['A'] } }],
+  'nacos-services': ['a,b', 'c', { nacos: { services: ['a', 'b'] } }],
+  'nacos-rules': [
+    'r.yaml@G,s.yaml',
+    'x',
+    {
+      nacos: {
+        rules: [
+          { dataId: 'r.yaml', group: 'G' },
+          { dataId: 's.yaml', group: 'DEFAULT_GROUP' },
+        ],
+      },
+    },
+  ],
+  'nacos-user': ['me', 'x', { nacos: { user: 'me' } }],
+  'nacos-password-file': ['/p', '/q', { nacos: { passwordFile: '/p' } }],
+  intercept: ['15001:15006', 'no', { workload: { interception: { outboundPort: 15001, inboundPort: 15006 } } }],
+  calls: ['b, c.other', 'd', { workload: { calls: ['b', 'c.other'] } }],
   propagation: ['header', 'trace', { workload: { propagation: 'header' } }],
   'edge-trace': ['keep', 'strip', { workload: { edgeTrace: 'keep' } }],
   'run-dir': ['/run/a', '/run/b', { runDirectory: '/run/a' }],
@@ -121,7 +155,11 @@ describe('every setting has a flag and a variable, and the flag wins', () => {
   test.each(Object.keys(settingTable) as SettingName[])('%s', (name) => {
     const [text, other, expected] = everySetting[name];
     const without = Object.entries(needed).filter(([flag]) => flag !== name);
-    const args = without.map(([flag, value]) => `--${flag}=${value}`);
+    const registry = name.startsWith('nacos-') ? ['--nacos=n', '--nacos-password-file=/p'] : [];
+    const args = [
+      ...without.map(([flag, value]) => `--${flag}=${value}`),
+      ...registry.filter((flag) => !flag.startsWith(`--${name}=`)),
+    ];
     const variable = variableOf(name);
     expect(variable).toMatch(/^LANEKEEPER_[A-Z_]+$/);
     for (const [more, env] of [
@@ -137,6 +175,22 @@ describe('every setting has a flag and a variable, and the flag wins', () => {
   test('an empty one is as none', () => {
     expect(settings({ drain: '', 'access-log': '' }, { LANEKEEPER_NAMESPACE: '' })).toEqual(settings({}));
   });
+});
+
+test('a user of Nacos needs a password', () => {
+  expect(mistakes(['--inbound', '1=2', '--nacos', 'n', '--nacos-user', 'me'])).toEqual([
+    '--nacos-password-file: found nothing, expected a file with the password of me',
+  ]);
+});
+
+test('a port alone is one that the kernel redirects, and without interception a mistake', () => {
+  const captured = { listen: port(8080, '0.0.0.0'), application: port(8080, '0.0.0.0'), captured: true };
+  expect(settings({ inbound: '8080,8081/edge', intercept: 'yes' })).toMatchObject({
+    workload: { inbound: [{ ...captured, edge: false }, { edge: true }] },
+  });
+  expect(mistakes(['--inbound', '8080', '--config', 'a'])).toEqual([
+    '--inbound: found port 8080 alone, expected where this pod listens and where the application does, such as 9101=8080; or --intercept yes',
+  ]);
 });
 
 describe('a value that is none is answered with what was expected', () => {
@@ -160,7 +214,7 @@ describe('a value that is none is answered with what was expected', () => {
     ['gateway', '[::1]', anAddress],
     ['gateway', '10.0.0.256:80', anAddress],
     ['admin', '65536', anAddress],
-    ['inbound', '9101', `${ports}, not "9101"`],
+    ['inbound', '9101/egde', `${ports}, not "9101/egde"`],
     ['inbound', '9101=8080,9102=', `${ports}, not "9102="`],
     ['inbound', '0=8080', `${ports}, not "0=8080"`],
     ['inbound', '9101=0', `${ports}, not "9101=0"`],
@@ -169,6 +223,12 @@ describe('a value that is none is answered with what was expected', () => {
     ['outbound', '1=b:0', `${services}, not "1=b:0"`],
     ['outbound', '1=b:65536', `${services}, not "1=b:65536"`],
     ['outbound', 'b=1', `${services}, not "b=1"`],
+    ['intercept', '15001', 'yes, no, or the ports of outgoing and incoming connections such as 15001:15006'],
+    ['intercept', 'true', 'yes, no, or the ports of outgoing and incoming connections such as 15001:15006'],
+    ['intercept', '0:15006', 'yes, no, or the ports of outgoing and incoming connections such as 15001:15006'],
+    ['nacos', 'a b', 'servers such as nacos-0:8848,nacos-1:8848'],
+    ['nacos', 'a:65000', 'servers such as nacos-0:8848,nacos-1:8848'],
+    ['nacos-rules', '@G', 'data ids such as rules.yaml or rules.yaml@SHOP'],
     ['propagation', 'both', 'one of trace, header'],
     ['edge-trace', 'Keep', 'one of strip, keep'],
     ['concurrency', '0', 'a whole number above 0'],
@@ -201,7 +261,7 @@ test('every mistake is reported at once, by the name of the flag or variable tha
     '--name: found no value, expected NAME',
     'LANEKEEPER_CONCURRENCY: found "all", expected a whole number above 0',
     '--drain: found "soon", expected a duration such as 500ms, 60s or 5m',
-    '--config: found nothing, expected a file or folder with rules and services',
+    '--config: found nothing, expected a file or folder with rules and services, or --nacos',
     '--admin: found port 9101, which is listened on already (--inbound); give each listener a port of its own',
   ]);
 });
@@ -209,8 +269,8 @@ test('every mistake is reported at once, by the name of the flag or variable tha
 describe('a command line', () => {
   test('without anything says what is needed', () => {
     expect(mistakes([])).toEqual([
-      '--inbound: found neither --gateway nor --inbound nor --outbound, expected a port to listen on',
-      '--config: found nothing, expected a file or folder with rules and services',
+      '--inbound: found neither --gateway nor --inbound nor --outbound nor --intercept, expected a port to listen on',
+      '--config: found nothing, expected a file or folder with rules and services, or --nacos',
     ]);
   });
 

@@ -44,8 +44,8 @@ describe('lanekeeper lets a request in flight end, and then ends at once, with c
     ['when its parent is gone', (lanekeeper: Lanekeeper) => lanekeeper.disconnect(), 'the process that started'],
   ])('%s', async (_, end, why) => {
     const lanekeeper = await stage.start(['--drain', '20s']);
-    const own = ['extproc.sock', 'handover.sock'].flatMap((name) => [name, `${name}.${lanekeeper.pid}`]);
-    expect(stage.files()).toEqual(['admin.sock', 'bootstrap.json', 'bootstrap.json.process', ...own, 'routes']);
+    const own = ['extproc.sock', 'handover.sock', 'xds.sock'].flatMap((name) => [name, `${name}.${lanekeeper.pid}`]);
+    expect(stage.files()).toEqual(['admin.sock', 'bootstrap.json', 'bootstrap.json.process', ...own]);
     const request = await inFlight();
     end(lanekeeper);
     await isDraining(lanekeeper);
@@ -185,7 +185,7 @@ describe('exit code 1, a reason, and nothing left behind, where lanekeeper canno
 
   test("Envoy's port is taken", async () => {
     const holder = await holdPort(stage.inbound);
-    await failsWith(/Address already in use.*Envoy ended with code 1 before it was ready/s).finally(() =>
+    await failsWith(/Envoy refused the listener inbound_\d+: .*cannot bind.*Address already in use/s).finally(() =>
       holder.close(),
     );
   });

@@ -92,11 +92,17 @@ describe('the Envoy of a lanekeeper that was killed hard', () => {
     expect(stage.envoys()).toEqual([]);
   });
 
-  test.each([
-    ['another port', async () => ['--outbound', `${(await freePorts(1))[0]}=b`]],
-    ['another command line', async () => ['--concurrency', '2']],
-  ])('is replaced by one with other settings: %s', async (_, others) => {
-    const next = await stage.start(await others());
+  test('is kept with other ports: it takes them up', async () => {
+    const [port = 0] = await freePorts(1);
+    const next = await stage.start(['--outbound', `${port}=b`]);
+    await next.logged(kept);
+    expect(stage.envoys()).toEqual([envoy]);
+    expect(await call(port)).toMatchObject({ status: 200, body: 'b-base' });
+    expect(await call(stage.inbound)).toMatchObject({ status: 200, body: 'a' });
+  });
+
+  test('is replaced by one with another command line', async () => {
+    const next = await stage.start(['--concurrency', '2']);
     await next.logged(replaced);
     expect(stage.envoys()).toHaveLength(1);
     expect(stage.envoys()).not.toEqual([envoy]);

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { envoyAdmin } from '../../src/supervisor/admin.ts';
 import { backoffMs } from '../../src/supervisor/process.ts';
 import { call } from '../envoy/application.ts';
-import { answering, holdPort, openStage, type Stage } from './stage.ts';
+import { holdPort, openStage, type Stage } from './stage.ts';
 
 let stage: Stage;
 beforeEach(async () => {
@@ -26,12 +26,12 @@ function unreliable(later: string): string {
 }
 
 describe('the process that watches Envoy:', () => {
-  test('an Envoy that is killed is started again, is ready again, and reads the present routes', async () => {
+  test('an Envoy that is killed is started again, is ready again, and reads the present bootstrap', async () => {
     const envoy = await stage.start({ backoff: quick });
     const [first] = stage.envoys();
     process.kill(first as number, 'SIGKILL');
     expect(await stage.entered('down')).toMatch(/^Envoy was ended by SIGKILL; started again in \d+ ms$/);
-    stage.routes.write(new Map([['answers', answering('after')]]));
+    stage.answer = 'after';
     await stage.entered('ready', 2);
     expect(envoy.state).toBe('ready');
     expect(stage.envoys()).toHaveLength(1);
@@ -196,12 +196,12 @@ test('an Envoy that hangs is killed two seconds after its drain time, and nothin
   expect(performance.now() - begun).toBeGreaterThan(2_400);
   expect(performance.now() - begun).toBeLessThan(5_000);
   expect(stage.envoys()).toEqual([]);
-  expect(readdirSync(stage.folder)).toEqual(['routes']);
+  expect(readdirSync(stage.folder)).toEqual([]);
 });
 
 test('stop leaves no file of its own', async () => {
   const envoy = await stage.start();
   expect(await envoyAdmin(stage.options.adminSocket).isReady()).toBe(true);
   await envoy.stop(1_000);
-  expect(readdirSync(stage.folder)).toEqual(['routes']);
+  expect(readdirSync(stage.folder)).toEqual([]);
 });

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { freePorts } from '../../src/demo/topology.ts';
 import { findEnvoy } from '../../src/supervisor/binary.ts';
 import { type EnvoyOptions, type EnvoyProcess, type EnvoyState, startEnvoy } from '../../src/supervisor/process.ts';
-import { createRouteFiles } from '../../src/supervisor/routes.ts';
 
 export type Stage = Awaited<ReturnType<typeof openStage>>;
 
@@ -15,8 +14,6 @@ export async function openStage() {
   const folder = mkdtempSync(join(tmpdir(), 'lanekeeper-supervisor-'));
   const [port = 0] = await freePorts(1);
   const binary = await findEnvoy({ envoy: undefined, say: () => {} });
-  const routes = createRouteFiles(join(folder, 'routes'));
-  routes.write(new Map([['answers', answering('first')]]));
   const states: { state: EnvoyState; detail: string }[] = [];
   const started: EnvoyProcess[] = [];
   let changed = Promise.withResolvers<void>();
@@ -27,7 +24,7 @@ export async function openStage() {
     adminSocket: join(folder, 'admin.sock'),
     concurrency: 1,
     logLevel: 'error',
-    bootstrap: () => JSON.stringify(bootstrapOf(folder, port)),
+    bootstrap: () => JSON.stringify(bootstrapOf(folder, port, stage.answer)),
     isCurrent: () => true,
     onState(state, detail) {
       states.push({ state, detail });
@@ -35,7 +32,8 @@ export async function openStage() {
       changed = Promise.withResolvers();
     },
   };
-  return { folder, port, options, routes, states, start, entered, envoys, close };
+  const stage = { folder, port, options, states, start, entered, envoys, close, answer: 'first' };
+  return stage;
 
   async function start(others: Partial<EnvoyOptions> = {}): Promise<EnvoyProcess> {
     const envoy = await startEnvoy({ ...options, ...others });
@@ -83,18 +81,12 @@ export async function holdPort(port: number): Promise<Server> {
 
 const typeUrl = (name: string) => `type.googleapis.com/envoy.extensions.filters.${name}`;
 
-/** Answers with what the table `answers` of the folder `routes` says. */
-function bootstrapOf(folder: string, port: number): object {
+/** Answers every request with a text. */
+function bootstrapOf(folder: string, port: number, answer: string): object {
   const manager = {
     '@type': typeUrl('network.http_connection_manager.v3.HttpConnectionManager'),
     stat_prefix: 'answers',
-    rds: {
-      route_config_name: 'answers',
-      config_source: {
-        path_config_source: { path: join(folder, 'routes', 'answers.json') },
-        initial_fetch_timeout: '0.1s',
-      },
-    },
+    route_config: answering(answer),
     http_filters: [{ name: 'envoy.filters.http.router', typed_config: { '@type': typeUrl('http.router.v3.Router') } }],
   };
   const listener = {
@@ -111,9 +103,8 @@ function bootstrapOf(folder: string, port: number): object {
 }
 
 /** A route table that answers everything with this text. */
-export function answering(text: string): object {
+function answering(text: string): object {
   return {
-    '@type': 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
     name: 'answers',
     virtual_hosts: [
       {

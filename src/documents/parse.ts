@@ -22,7 +22,8 @@ import { quoted, type Source } from './value.ts';
 
 export type Path = readonly (string | number)[];
 
-export type Place = { readonly file: string; readonly line: number; readonly column: number };
+/** Without line and column where it was no text: `nacos public/DEFAULT_GROUP/orders`. */
+export type Place = { readonly file: string; readonly line?: number; readonly column?: number };
 
 /** A value and where its parts were written. */
 export type Tree = {

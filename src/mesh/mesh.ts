@@ -4,7 +4,7 @@ import { nearest } from '../documents/nearest.ts';
 import type { Document } from '../documents/parse.ts';
 import { byPlace, problemAt } from '../documents/place.ts';
 import { validate } from '../documents/validate.ts';
-import type { Problem } from '../problem.ts';
+import { formatPlace, type Problem } from '../problem.ts';
 import type { RuleSet } from '../rules/compile.ts';
 import { workloadLabels } from '../rules/compile.ts';
 import { type Label, parseLabel } from '../traffic/label.ts';
@@ -151,8 +151,8 @@ function toService(document: Document, { metadata, spec }: ServiceDocument, rule
 
 function twinProblems(document: Document, first: Document | undefined): Problem[] {
   if (first === undefined) return [];
-  const { file, line, column } = first.place(['metadata', 'name']);
-  const message = `found Service ${document.namespace}/${document.name} again, expected it once; the first is at ${file}:${line}:${column}, rename one of them`;
+  const there = formatPlace(first.place(['metadata', 'name']));
+  const message = `found Service ${document.namespace}/${document.name} again, expected it once; the first is at ${there}, rename one of them`;
   return [problemAt(document, ['metadata', 'name'], message)];
 }
 

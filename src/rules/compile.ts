@@ -3,7 +3,7 @@
 import type { Document, Place } from '../documents/parse.ts';
 import { byPlace, problemAt } from '../documents/place.ts';
 import { validate } from '../documents/validate.ts';
-import type { Problem, Result } from '../problem.ts';
+import { formatPlace, type Problem, type Result } from '../problem.ts';
 import type { Label } from '../traffic/label.ts';
 import type { Condition, Key } from './conditions/condition.ts';
 import { laneRules, trafficRule, workloadRule } from './rule.ts';
@@ -116,8 +116,8 @@ function twinProblems(document: Document, seen: Map<string, Document>): Problem[
     seen.set(id, document);
     return [];
   }
-  const { file, line, column } = first.place(['metadata', 'name']);
-  const message = `found ${id} again, expected it once; the first is at ${file}:${line}:${column}, rename one of them`;
+  const there = formatPlace(first.place(['metadata', 'name']));
+  const message = `found ${id} again, expected it once; the first is at ${there}, rename one of them`;
   return [problemAt(document, ['metadata', 'name'], message)];
 }
 

@@ -20,7 +20,7 @@ export const places: Readonly<Record<string, Place>> = {
   envoy: { imports: ['mesh', 'rules', 'propagation', 'traffic', 'problem.ts'], pure: true },
   'metrics.ts': { imports: ['decision', 'propagation', 'traffic'] },
   extproc: { imports: ['decision', 'propagation', 'rules', 'traffic'] },
-  sources: { imports: ['mesh', 'rules', 'traffic', 'problem.ts'] },
+  sources: { imports: ['documents', 'mesh', 'rules', 'traffic', 'problem.ts'] },
   supervisor: { imports: ['problem.ts'] },
   admin: { imports: ['metrics.ts', 'problem.ts'] },
   settings: { imports: ['envoy', 'mesh', 'traffic', 'problem.ts'] },

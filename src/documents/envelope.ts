@@ -9,7 +9,8 @@ import { isMapping, quoteHint, shown, valueAt } from './value.ts';
 export type DocumentValue = {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [field: string]: unknown };
+  readonly [field: string]: unknown;
 };
 
 /**

@@ -22,6 +22,7 @@ export function createMetrics() {
     failures: counter('failures_total', 'Requests that went on undecided because of a mistake in lanekeeper.'),
     generation: gauge('generation', 'Number of the snapshot of rules and services in force; 1 is the first.'),
     problems: gauge('problems', 'Mistakes and warnings in the rules and services that are in force.', ['severity']),
+    sourceStale: gauge('source_stale', '1 while a source cannot be reached; what it said last stands.', ['source']),
     memoryEntries: gauge('memory_entries', 'Traces with a remembered label.'),
     memoryBytes: gauge('memory_bytes', 'Estimated size of the label memory.'),
     memoryEvents: gauge('memory_events', 'What happened to remembered labels since the start.', ['event']),

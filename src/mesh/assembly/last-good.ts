@@ -63,11 +63,13 @@ export function createLastGood(before: readonly Document[] = []): (part: Part) =
 
   /** What a file held before it could no longer be read, or the source before it was lost; but for what stands elsewhere by now. */
   function missing({ problems, lost }: Part, present: readonly Reading[]): Reading[] {
-    const unreadable = new Set(problems.filter(isError).map(({ file }) => file));
-    if (lost === undefined && unreadable.size === 0) return [];
+    const unreadable = [...new Set(problems.filter(isError).map(({ file = '' }) => file))];
+    if (lost === undefined && unreadable.length === 0) return [];
+    const isUnreadable = (file: string): boolean =>
+      unreadable.some((path) => file === path || file.startsWith(`${path}/`));
     const keys = new Set(present.map(({ key }) => key));
     return [...good.values()].filter(
-      ({ key, document }) => !keys.has(key) && (lost !== undefined || unreadable.has(document.file)),
+      ({ key, document }) => !keys.has(key) && (lost !== undefined || isUnreadable(document.file)),
     );
   }
 

@@ -37,6 +37,20 @@ export function readKubernetes(document: Document): Outcome {
   return { meaning: { kind: 'kubernetes service', service }, problems };
 }
 
+/** The value of a document without the many fields that nobody reads: what is worth keeping of it. */
+export function trimmed(document: Document): unknown {
+  const { value, apiVersion, kind, namespace, name, creationTimestamp } = document;
+  const parsed = isKubernetes(document) ? schemaOf(document).safeParse(value) : undefined;
+  if (!parsed?.success) return value;
+  const metadata = { name, namespace, ...(creationTimestamp !== undefined && { creationTimestamp }) };
+  return { apiVersion, kind, ...parsed.data, metadata: { ...metadata, ...parsed.data.metadata } };
+}
+
+function schemaOf({ kind }: Document): typeof sliceObject | typeof podObject | typeof serviceObject {
+  if (kind === 'EndpointSlice') return sliceObject;
+  return kind === 'Pod' ? podObject : serviceObject;
+}
+
 function isSlice(apiVersion: string, kind: string): boolean {
   return apiVersion === 'discovery.k8s.io/v1' && kind === 'EndpointSlice';
 }

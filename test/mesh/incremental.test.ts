@@ -37,6 +37,7 @@ describe('what has not changed is the same object in the next mesh:', () => {
   test('all services, where a rule for requests changed', () => {
     const [before, after] = meshes({ a, r: rule }, { a, r: rule.replace('gray', 'blue') });
     expect(after?.services).toBe(before?.services);
+    expect(after?.rules.workloads).toBe(before?.rules.workloads);
     expect(after?.rules).not.toBe(before?.rules);
   });
 

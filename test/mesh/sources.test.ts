@@ -65,6 +65,13 @@ describe('of several sources the first that has a document wins, whole', () => {
     ]);
   });
 
+  test('also where one comes later, or takes the place of another', () => {
+    const [one, b] = [{ a: on(1) }, serviceText('b')];
+    const hidden = [expect.stringContaining('which comes first; this one changes nothing')];
+    expect(assembled({ one, two: {} }, { one, two: { a: on(2) } }).problems).toEqual(hidden);
+    expect(assembled({ one, two: { a: b } }, { one, two: { a: on(2) } }).problems).toEqual(hidden);
+  });
+
   test('when the first loses it the second has its turn', () => {
     const both = { one: { a: on(1) }, two: { b: on(2) } };
     expect(assembled(both, { ...both, one: {} })).toMatchObject({ ports: { 'default/a': 2 }, problems: [] });
@@ -129,7 +136,8 @@ describe('what was good in an earlier life', () => {
 
   test('does not stand for what is not there any more, and a wrong one never does', () => {
     expect(later({ one: {} }, { one: documents(on(1)) }).ports).toEqual({});
-    expect(later({ one: { lost: 'refused' } }, { one: documents(wrong) }).ports).toEqual({});
+    const { ports, whole } = later({ one: { lost: 'refused' } }, { one: documents(wrong) });
+    expect([ports, whole.standing().get('one')]).toEqual([{}, []]);
   });
 
   test('is what stands now, of each source', () => {

@@ -215,7 +215,7 @@ describe('without a slice they are the Pods that its selector meets:', () => {
 
 describe('what is called there passes through, and nothing is said, where a service', () => {
   test.each([
-    ['is a name outside', { type: 'ExternalName', externalName: 'a.example', ports: null, selector: null }],
+    ['is a name outside', { type: 'ExternalName', externalName: 'a.example' }],
     ['has no TCP port', { ports: [{ name: 'dns', port: 53, protocol: 'UDP' }] }],
     ['has no port at all', { clusterIP: 'None', ports: null }],
   ])('%s', (_, spec) => {
@@ -241,6 +241,11 @@ test('a change of one object makes one service anew: of a slice, of a Pod, of th
   const [a, b, c] = [of('a'), of('b'), of('c')];
   const gray = rename(podObject('p', '10.0.0.1', { [laneKey]: 'gray' }), 'a');
   const grayC = rename(podObject('p', '10.0.0.1', { [laneKey]: 'gray' }), 'c');
+  const sickC = rename(podObject('p', '10.0.0.1', {}, { status: { conditions: [] } }), 'c');
+  const movedA = rename(
+    podObject('p', '10.0.0.9', {}, { metadata: { name: 'p', labels: { app: 'a', [laneKey]: 'red' } } }),
+    'a',
+  );
   const sick = rename(sliceObject([{ address: '10.0.0.1', pod: 'p', conditions: { ready: false } }]), 'a');
   const assemble = createMeshAssembler();
   const whole = partOf(a.service, a.slice, a.pod, b.service, b.slice, b.pod, c.service, c.pod);
@@ -248,12 +253,31 @@ test('a change of one object makes one service anew: of a slice, of a Pod, of th
     ...whole,
     documents: whole.documents.with(index, partOf(object).documents[0] ?? (whole.documents[0] as never)),
   });
-  const states = [whole, without(1, sick), whole, without(2, gray), whole, without(7, grayC)];
+  const states = [
+    whole,
+    without(1, sick),
+    whole,
+    without(2, gray),
+    whole,
+    without(7, grayC),
+    without(7, sickC),
+    whole,
+    without(2, movedA),
+  ];
   const meshes = states.map((part) => assemble([part]).mesh.services);
   const changed = meshes
     .slice(1)
     .map((services, index) =>
       [...services].filter(([name, one]) => meshes[index]?.get(name) !== one).map(([name]) => name),
     );
-  expect(changed).toEqual([['default/a'], ['default/a'], ['default/a'], ['default/a'], ['default/c']]);
+  expect(changed).toEqual([
+    ['default/a'],
+    ['default/a'],
+    ['default/a'],
+    ['default/a'],
+    ['default/c'],
+    ['default/c'],
+    ['default/c'],
+    ['default/a'],
+  ]);
 });

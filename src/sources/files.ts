@@ -3,6 +3,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { createParser, type SourceFile } from '../documents/parse.ts';
+import { isSame } from '../mesh/assembly/same.ts';
 import type { Problem } from '../problem.ts';
 import { type Reading, readPaths } from './read.ts';
 import type { Source } from './source.ts';
@@ -40,7 +41,7 @@ export function filesSource(paths: readonly string[]): Source {
 
 /** Resolves after the first reading. What cannot be read is a problem, not an end: its last texts stay, the rest goes on. */
 export async function watchFiles({ paths, onFiles }: FileSourceOptions): Promise<FileSource> {
-  let last = '';
+  let last: unknown;
   let timer: NodeJS.Timeout | undefined;
   let reading: Promise<void> = Promise.resolve();
   let closed = false;
@@ -62,15 +63,14 @@ export async function watchFiles({ paths, onFiles }: FileSourceOptions): Promise
     reading = reading.then(async () => {
       for (const path of paths) await watchFolderOf(path); // before reading, so that no change falls between
       const { readings, isTorn } = await readPaths(paths);
-      if (isTorn && last !== '' && !closed) {
+      if (isTorn && last !== undefined && !closed) {
         timer = setTimeout(read, settleMs); // it is swapped all the time: half of it is worse than a moment ago
         return;
       }
       const files = readings.flatMap(withLast);
       const problems = readings.flatMap((each) => each.problems);
-      const now = JSON.stringify([files, problems]);
-      if (closed || now === last) return;
-      last = now;
+      if (closed || isSame(last, [files, problems])) return;
+      last = [files, problems];
       onFiles(files, problems);
     });
     return reading;

@@ -45,9 +45,9 @@ export async function openInForce({ sources, snapshot, onGeneration }: InForceOp
   let generation: Generation | undefined;
   let isOpen = false;
   const opened = await Promise.all(
-    sources.map(({ name, open }) =>
-      open((contribution) => {
-        contributions.set(name, contribution);
+    sources.map((source) =>
+      source.open((contribution) => {
+        contributions.set(source.name, contribution);
         change();
       }),
     ),

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createAssembler, createMeshAssembler } from '../../../src/mesh/assemble.ts';
+import { formatProblem } from '../../../src/problem.ts';
 import { assembledOf, laneKey, partOf, podObject, serviceObject, sliceObject } from './objects.ts';
 
 /** Instances by address and port, with what is said of them. */
@@ -226,6 +228,36 @@ describe('what is called there passes through, and nothing is said, where a serv
 test('a service without selector has the endpoints that somebody wrote for it', () => {
   const slice = sliceObject([{ address: '192.0.2.1' }]);
   expect(instancesOf(serviceObject({ selector: null }), slice)).toEqual(['80=192.0.2.1:8080']);
+});
+
+test('nothing that a field holds makes it throw, and what is wrong says where it is', () => {
+  const fields = fc.constantFrom('metadata', 'spec', 'status', 'ports', 'endpoints', 'labels', 'podIPs', 'selector');
+  const inner = fc.dictionary(
+    fc.constantFrom('name', 'port', 'targetPort', 'addresses', 'conditions', 'targetRef', 'ip', 'ready', '__proto__'),
+    fc.jsonValue(),
+  );
+  const value = fc.oneof(fc.jsonValue(), inner, fc.array(fc.oneof(inner, fc.jsonValue()), { maxLength: 3 }));
+  const right = [
+    serviceObject({}, { 'lanekeeper.io/paths': '/a' }),
+    sliceObject([{ address: '10.0.0.1', pod: 'p' }]),
+    podObject('p', '10.0.0.1'),
+  ];
+  const changed = fc.record({ index: fc.nat(2), field: fields, within: fc.boolean(), value });
+  const assemble = createMeshAssembler();
+  fc.assert(
+    fc.property(fc.array(changed, { maxLength: 3 }), (changes) => {
+      const objects: Record<string, unknown>[] = structuredClone(right) as Record<string, unknown>[];
+      for (const { index, field, within, value } of changes) {
+        const object = objects[index] ?? {};
+        const spec = object['spec'];
+        if (within && typeof spec === 'object' && spec !== null) object['spec'] = { ...spec, [field]: value };
+        else object[field] = value;
+      }
+      const { problems } = assemble([partOf(...objects)]);
+      for (const problem of problems) expect(formatProblem(problem)).toMatch(/^kubernetes: (warning: )?[\w.[\]]+/);
+    }),
+    { seed: 3, numRuns: 500 },
+  );
 });
 
 test('a change of one object makes one service anew: of a slice, of a Pod, of the Pods that a selector meets', () => {

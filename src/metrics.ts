@@ -23,6 +23,7 @@ export function createMetrics() {
     generation: gauge('generation', 'Number of the snapshot of rules and services in force; 1 is the first.'),
     served: gauge('envoy_generation', 'The same, as far as Envoy has taken it up.'),
     problems: gauge('problems', 'Mistakes and warnings in the rules and services that are in force.', ['severity']),
+    sourceStale: gauge('source_stale', '1 while a source cannot be reached; what it said last stands.', ['source']),
     memoryEntries: gauge('memory_entries', 'Traces with a remembered label.'),
     memoryBytes: gauge('memory_bytes', 'Estimated size of the label memory.'),
     memoryEvents: gauge('memory_events', 'What happened to remembered labels since the start.', ['event']),

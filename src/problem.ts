@@ -18,9 +18,14 @@ export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok
 
 /** `gray.yaml:12:5: spec.match[0].key: found nothing, expected …`: the form of compilers, so that editors can jump there. */
 export function formatProblem(problem: Problem): string {
-  const place = [problem.file, problem.line, problem.column].filter((part) => part !== undefined).join(':');
+  const place = formatPlace(problem);
   const severity = problem.severity === 'warning' ? 'warning' : undefined;
   return [place || undefined, severity, problem.path || undefined, problem.message]
     .filter((part) => part !== undefined)
     .join(': ');
+}
+
+/** `gray.yaml:12:5`; only `nacos public/DEFAULT_GROUP/orders` where it was no text. */
+export function formatPlace({ file, line, column }: Pick<Problem, 'file' | 'line' | 'column'>): string {
+  return [file, line, column].filter((part) => part !== undefined).join(':');
 }

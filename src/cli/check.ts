@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { gateNotes } from '../envoy/routes/gate.ts';
 import { createAssembler } from '../mesh/assemble.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import type { Problem } from '../problem.ts';
+import { formatPlace, type Problem } from '../problem.ts';
 import { reviewRules, reviewSelectors } from '../rules/written/review.ts';
 import { readFiles } from '../sources/read.ts';
 import { print, printError, printProblems } from './output.ts';
@@ -61,7 +61,7 @@ function review({ rules, services }: Mesh): Problem[] {
   return [...reviewRules(rules), ...reviewSelectors(rules, { workloads, edges, hasGateway })];
 }
 
-type Note = Required<Pick<Problem, 'file' | 'line' | 'column' | 'message'>>;
+type Note = Omit<Problem, 'severity' | 'path'>;
 
 function notesOf({ rules }: Mesh): Note[] {
   return [...gateNotes(rules.traffic)].map(([{ name, place, onFailure }, more]) => {
@@ -79,7 +79,7 @@ function report(format: Format, { problems, notes, summary }: Findings): void {
   }
   if (format === 'text') {
     printProblems(problems, process.stdout);
-    for (const { file, line, column, message } of notes) print(`${file}:${line}:${column}: note: ${message}`);
+    for (const note of notes) print(`${formatPlace(note)}: note: ${note.message}`);
   } else {
     for (const problem of problems) print(workflowCommand(problem.severity, problem));
     for (const note of notes) print(workflowCommand('notice', note));

@@ -1,8 +1,41 @@
 // What every Kubernetes-shaped document begins with: apiVersion, kind, metadata.name; and the kind List, which holds others.
+// Values that were never a text become documents here: those of registries, API servers and the disk snapshot.
 
 import type { Problem } from '../problem.ts';
 import type { Document, Path, Tree } from './parse.ts';
 import { isMapping, quoteHint, shown, valueAt } from './value.ts';
+
+/** What every document has at least. */
+export type DocumentValue = {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [field: string]: unknown };
+  readonly [field: string]: unknown;
+};
+
+/**
+ * The document of a value that has its envelope. `origin` stands where problems of files name the file:
+ * `nacos public/DEFAULT_GROUP/orders`. An envelope that is none is a mistake of the caller, and throws.
+ */
+export function documentFrom(value: DocumentValue, origin: string): Document {
+  const { documents, problems } = documentsFrom(value, origin);
+  const [document] = documents;
+  if (document === undefined) throw new Error(`${origin}: ${problems[0]?.message ?? 'no document'}`);
+  return document;
+}
+
+/** The same for a value that somebody else wrote, which may be no document, or a List of them. */
+export function documentsFrom(value: unknown, origin: string): { documents: Document[]; problems: Problem[] } {
+  const documents: Document[] = [];
+  const problems: Problem[] = [];
+  documentsOf(bare(value, origin), documents, problems);
+  return { documents, problems };
+}
+
+function bare(value: unknown, file: string): Tree {
+  const place = { file };
+  return { value, place: () => place, keyPlace: () => place, source: () => undefined };
+}
 
 /** Adds the documents of a tree, and what keeps it from being one. A List counts as its items. */
 export function documentsOf(tree: Tree, documents: Document[], problems: Problem[]): void {

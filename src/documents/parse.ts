@@ -22,7 +22,8 @@ import { quoted, type Source } from './value.ts';
 
 export type Path = readonly (string | number)[];
 
-export type Place = { readonly file: string; readonly line: number; readonly column: number };
+/** Without line and column where it was no text: `nacos public/DEFAULT_GROUP/orders`. */
+export type Place = { readonly file: string; readonly line?: number; readonly column?: number };
 
 /** A value and where its parts were written. */
 export type Tree = {
@@ -44,6 +45,8 @@ export type Document = Tree & {
   readonly file: string;
   readonly creationTimestamp?: string;
 };
+
+export type SourceFile = { readonly file: string; readonly text: string };
 
 const maxCharacters = 1024 * 1024;
 /** Of the parser's stack: a level takes one or two. */
@@ -80,6 +83,22 @@ export function parse(text: string, file: string): { documents: Document[]; prob
     if (tree !== undefined && faults.length === 0) documentsOf(tree, documents, problems);
   }
   return { documents, problems: bounded(problems, file) };
+}
+
+/** `parse` for several files, again and again: a text that has not changed is not parsed, its documents are the same objects. */
+export function createParser(): (files: readonly SourceFile[]) => { documents: Document[]; problems: Problem[] } {
+  let last = new Map<string, { text: string; parsed: ReturnType<typeof parse> }>();
+  return (files) => {
+    const readings = files.map(({ file, text }) => {
+      const before = last.get(file);
+      return { file, text, parsed: before?.text === text ? before.parsed : parse(text, file) };
+    });
+    last = new Map(readings.map((reading) => [reading.file, reading]));
+    return {
+      documents: readings.flatMap(({ parsed }) => parsed.documents),
+      problems: readings.flatMap(({ parsed }) => parsed.problems),
+    };
+  };
 }
 
 function bounded(problems: Problem[], file: string): Problem[] {

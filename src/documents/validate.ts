@@ -13,13 +13,20 @@ import { isJsonNumber, isMapping, listed, quoted, quoteHint, shown, valueAt } fr
  * what was found is put before.
  */
 export function validate<T>(document: Document, schema: z.ZodType<T>): Result<T> {
-  const parsed = schema.safeParse(document.value, { error: (issue) => expectation(document, issue) });
-  const issues = parsed.success ? [] : parsed.error.issues.slice(0, maxProblems);
-  const problems = issues.flatMap((issue) => problemsOf(document, schema, issue));
+  const fields = validateFields(document, schema);
+  const problems = fields.ok ? [] : fields.problems;
   const reported = new Set(problems.map((problem) => problem.path));
   problems.push(...scalarProblems(document).filter((problem) => !reported.has(problem.path)));
-  if (parsed.success && problems.length === 0) return { ok: true, value: parsed.data };
+  if (fields.ok && problems.length === 0) return fields;
   return { ok: false, problems: problems.sort(byPlace).slice(0, maxProblems) };
+}
+
+/** The same for a document of which only some fields are read: how the others are written is not our business. */
+export function validateFields<T>(document: Document, schema: z.ZodType<T>): Result<T> {
+  const parsed = schema.safeParse(document.value, { error: (issue) => expectation(document, issue) });
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const issues = parsed.error.issues.slice(0, maxProblems);
+  return { ok: false, problems: issues.flatMap((issue) => problemsOf(document, schema, issue)).sort(byPlace) };
 }
 
 const maxProblems = 100;

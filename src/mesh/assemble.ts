@@ -1,77 +1,99 @@
-// Texts of files → the mesh. A wrong document keeps its last good form; the others go on.
-
-import { type Document, parse } from '../documents/parse.ts';
+// What sources hold → the mesh. A wrong document keeps its last good form; the others go on. What has not changed costs nothing.
+import { createParser, type Document, type SourceFile } from '../documents/parse.ts';
 import type { Problem } from '../problem.ts';
-import { compile, isRule } from '../rules/compile.ts';
-import { isService, type Mesh, toServices } from './mesh.ts';
+import { type Compiled, type RuleSet, toRuleSet } from '../rules/compile.ts';
+import { conflictProblems, createConflicts, pathProblems } from './assembly/claims.ts';
+import { createLastGood, type Part, type Standing } from './assembly/last-good.ts';
+import { createPrecedence } from './assembly/precedence.ts';
+import { isError, type Reading } from './assembly/reading.ts';
+import { hasSameItems } from './assembly/same.ts';
+import { createServices } from './assembly/services.ts';
+import { createKubernetes } from './kubernetes/services.ts';
+import type { Draft, Mesh } from './mesh.ts';
 
-export type SourceFile = { readonly file: string; readonly text: string };
+export type { Part, SourceFile };
 
 export type Assembly = { readonly mesh: Mesh; readonly problems: readonly Problem[] };
 
-/**
- * A function that assembles the mesh from all files and remembers what was good. A document with a mistake is replaced
- * by its last good form, or left out where there was none; a file that cannot be parsed keeps its last good documents.
- */
+export type SourcesAssembly = Assembly & {
+  /** Of each source the documents that stand: the right ones, and last good forms. */
+  standing(): ReadonlyMap<string, readonly Document[]>;
+};
+
+/** The mesh of files alone: `createMeshAssembler` with one source. */
 export function createAssembler(): (files: readonly SourceFile[]) => Assembly {
-  let good = new Map<string, Document>();
-  return (files) => {
-    const read = files.map(({ file, text }) => ({ file, ...parse(text, file) }));
-    const present = new Set(read.flatMap(({ documents }) => documents.map(keyOf)));
-    const problems: Problem[] = [];
-    const candidates: { document: Document; isRight: boolean }[] = [];
-    for (const { file, documents, problems: unreadable } of read) {
-      const missing = unreadable.some(isError) ? missingFrom(file, present) : [];
-      problems.push(...unreadable);
-      for (const document of [...documents, ...missing]) {
-        const mistakes = problemsOf(document).filter(isError);
-        problems.push(...mistakes);
-        candidates.push({ document, isRight: mistakes.length === 0 });
-      }
+  const parse = createParser();
+  const assemble = createMeshAssembler();
+  return (files) => assemble([{ name: 'files', ...parse(files) }]);
+}
+
+/**
+ * A function that assembles the mesh from all sources, the first first, and remembers what was good. A document with a
+ * mistake is replaced by its last good form, or left out where there was none; a file that cannot be parsed, and a source
+ * that is lost, keeps its last good documents. `before`, by the name of a source, is what was good in an earlier life.
+ * Documents, services and rules that have not changed are the same objects in the next mesh.
+ */
+export function createMeshAssembler(
+  before: ReadonlyMap<string, readonly Document[]> = new Map(),
+): (parts: readonly Part[]) => SourcesAssembly {
+  const lastGood = new Map<string, (part: Part) => Standing>();
+  const inForceOf = createPrecedence();
+  const rulesOf = createRules();
+  const servicesOf = createServices();
+  const kubernetesOf = createKubernetes();
+  const conflictsOf = createConflicts();
+  let mesh: Mesh | undefined;
+  return (parts) => {
+    const sources = parts.map((part) => ({ source: part.name, part, ...stand(part) }));
+    const { readings, problems: precedence } = inForceOf(sources);
+    const rules = rulesOf(readings);
+    const documents = new Map<string, Document>();
+    const drafts = new Map<string, Draft>();
+    const kubernetes = kubernetesOf(readings);
+    for (const { meaning, document } of readings) {
+      if (meaning.kind !== 'service' && meaning.kind !== 'kubernetes service') continue;
+      const name = `${document.namespace}/${document.name}`;
+      const draft = meaning.kind === 'service' ? meaning.draft : kubernetes.drafts.get(name);
+      if (draft === undefined) continue;
+      documents.set(name, document);
+      drafts.set(name, draft);
     }
-    const used = withLastGood(candidates);
-    good = new Map([...used].reverse().map((document) => [keyOf(document), document])); // of twins the first is in force
-    const { rules, problems: ruleProblems } = compile(used.filter(isRule));
-    const { services, problems: serviceProblems } = toServices(used.filter(isService), rules);
-    const strange = used.filter((document) => !isRule(document) && !isService(document)).map(notOurs);
-    return { mesh: { rules, services }, problems: [...problems, ...ruleProblems, ...serviceProblems, ...strange] };
+    const services = servicesOf({ drafts, rules, podLabels: kubernetes.podLabels });
+    if (mesh?.services !== services || mesh.rules !== rules) mesh = { services, rules };
+    const warnings: Problem[] = [];
+    for (const { problems } of readings) for (const problem of problems) if (!isError(problem)) warnings.push(problem);
+    return {
+      mesh,
+      problems: [
+        ...sources.flatMap(({ part, problems }) => [...part.problems, ...problems]),
+        ...precedence,
+        ...warnings,
+        ...kubernetes.problems,
+        ...pathProblems(mesh, documents),
+        ...conflictProblems(conflictsOf(mesh), documents),
+      ],
+      standing: () =>
+        new Map(sources.map(({ source, readings }) => [source, readings.map(({ document }) => document)])),
+    };
   };
 
-  /** What a file held before it could no longer be read, but for what stands elsewhere by now. */
-  function missingFrom(file: string, present: ReadonlySet<string>): readonly Document[] {
-    return [...good.values()].filter((document) => document.file === file && !present.has(keyOf(document)));
-  }
-
-  function withLastGood(candidates: readonly { document: Document; isRight: boolean }[]): readonly Document[] {
-    const inUse = new Set(candidates.filter(({ isRight }) => isRight).map(({ document }) => keyOf(document)));
-    return candidates.flatMap(({ document, isRight }) => {
-      if (isRight) return [document];
-      const key = keyOf(document);
-      const last = inUse.has(key) ? undefined : good.get(key);
-      inUse.add(key);
-      return last === undefined ? [] : [last];
-    });
+  function stand(part: Part): Standing {
+    const standing = lastGood.get(part.name) ?? createLastGood(before.get(part.name));
+    lastGood.set(part.name, standing);
+    return standing(part);
   }
 }
 
-function problemsOf(document: Document): readonly Problem[] {
-  if (isRule(document)) return compile([document]).problems;
-  return isService(document) ? toServices([document], compile([]).rules).problems : [];
-}
-
-const isError = (problem: Problem): boolean => problem.severity === 'error';
-
-/** By what reads it, not by its apiVersion: a misspelt one must not lose the last good form. */
-function keyOf(document: Document): string {
-  const reader = isRule(document) ? 'rule' : isService(document) ? 'service' : document.apiVersion;
-  return [reader, document.kind, document.namespace, document.name].join(' ');
-}
-
-function notOurs(document: Document): Problem {
-  return {
-    severity: 'warning',
-    ...document.place(['kind']),
-    path: 'kind',
-    message: `found ${document.kind} of ${document.apiVersion}, which is not read here; expected a rule of traffic.opensergo.io/v1alpha1 or a Service of lanekeeper.io/v1alpha1`,
+/** The same rule set for as long as its documents are the same. */
+function createRules(): (readings: readonly Reading[]) => RuleSet {
+  let last: { all: readonly Compiled[]; rules: RuleSet } | undefined;
+  return (readings) => {
+    const all: Compiled[] = [];
+    for (const { meaning } of readings) if (meaning.kind === 'rules') all.push(meaning.compiled);
+    if (last !== undefined && hasSameItems(last.all, all)) return last.rules;
+    const rules = toRuleSet(all);
+    const isSameWorkloads = last !== undefined && hasSameItems(last.rules.workloads, rules.workloads);
+    last = { all, rules: isSameWorkloads ? { ...rules, workloads: last?.rules.workloads ?? [] } : rules };
+    return last.rules;
   };
 }

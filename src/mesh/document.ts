@@ -36,9 +36,10 @@ const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 // As registries have them: `orders`, `sc-B`, `providers:com.shop.Orders:1.2.0:`.
 const serviceName = /^[A-Za-z0-9][A-Za-z0-9._:$@-]{0,252}$/;
 
-const path = z
-  .string()
-  .regex(/^\/[^?#\s]*$/, 'expected a path that begins with "/" and has no "?", "#" or space, such as /orders');
+export const pathForm = /^\/[^?#\s]*$/;
+export const pathExpected = 'expected a path that begins with "/" and has no "?", "#" or space, such as /orders';
+
+const path = z.string().regex(pathForm, pathExpected);
 
 export const serviceDocument = z.strictObject({
   apiVersion: z.literal('lanekeeper.io/v1alpha1'),

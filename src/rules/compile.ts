@@ -3,7 +3,7 @@
 import type { Document, Place } from '../documents/parse.ts';
 import { byPlace, problemAt } from '../documents/place.ts';
 import { validate } from '../documents/validate.ts';
-import type { Problem, Result } from '../problem.ts';
+import { formatPlace, type Problem, type Result } from '../problem.ts';
 import type { Label } from '../traffic/label.ts';
 import type { Condition, Key } from './conditions/condition.ts';
 import { laneRules, trafficRule, workloadRule } from './rule.ts';
@@ -51,34 +51,67 @@ export type RuleSet = {
   readonly workloads: readonly WorkloadRule[];
 };
 
+/** What one document means, on its own; nothing where it is wrong. */
+export type Compiled = {
+  readonly traffic: readonly TrafficRule[];
+  readonly workloads: readonly WorkloadRule[];
+  /** When it was, in milliseconds. Files have no creation time, and count as older than what has one. */
+  readonly created: number;
+};
+
 /** Reads the documents of OpenSergo. Every mistake of every document is reported; documents without one become rules. */
 export function compile(documents: readonly Document[]): { rules: RuleSet; problems: Problem[] } {
   const problems: Problem[] = [];
-  const traffic: { rule: TrafficRule; created: number }[] = [];
-  const workloads: WorkloadRule[] = [];
+  const all: Compiled[] = [];
   const seen = new Map<string, Document>();
   for (const document of documents.filter(isRule)) {
-    const found = [...kindProblems(document), ...twinProblems(document, seen)];
-    const created = createdAt(document);
-    if (document.kind === 'TrafficLabelRule') {
-      const result = validate(document, trafficLabelRule);
-      found.push(...problemsOf(result), ...valueProblems(document), ...warnings(document));
-      if (result.ok && !found.some(isError)) traffic.push({ rule: trafficRule(document, result.value), created });
-    } else if (document.kind === 'TrafficLane') {
-      const result = validate(document, trafficLane);
-      found.push(...problemsOf(result), ...valueProblems(document), ...warnings(document));
-      if (result.ok && !found.some(isError))
-        traffic.push(...laneRules(document, result.value).map((rule) => ({ rule, created })));
-    } else if (document.kind === 'WorkloadLabelRule') {
-      const result = validate(document, workloadLabelRule);
-      found.push(...problemsOf(result));
-      if (result.ok && !found.some(isError)) workloads.push(workloadRule(document, result.value));
-    }
-    problems.push(...found.sort(byPlace));
+    const twins = twinProblems(document, seen);
+    const { compiled, problems: own } = compileDocument(document);
+    problems.push(...[...own, ...twins].sort(byPlace));
+    if (twins.length === 0) all.push(compiled);
   }
-  // Files have no creation time, and count as older than what has one.
+  return { rules: toRuleSet(all), problems };
+}
+
+/** Reads one of them. Warnings do not keep it from being used. */
+export function compileDocument(document: Document): { compiled: Compiled; problems: readonly Problem[] } {
+  const problems = kindProblems(document);
+  const created = createdAt(document);
+  const none: Compiled = { traffic: [], workloads: [], created };
+  const compiled = compiledBy(document, problems) ?? none;
+  return { compiled: problems.some(isError) ? none : { ...none, ...compiled }, problems: problems.sort(byPlace) };
+}
+
+function compiledBy(document: Document, problems: Problem[]): Partial<Compiled> | undefined {
+  switch (document.kind) {
+    case 'TrafficLabelRule': {
+      const result = validate(document, trafficLabelRule);
+      problems.push(...problemsOf(result), ...valueProblems(document), ...warnings(document));
+      return result.ok && !problems.some(isError) ? { traffic: [trafficRule(document, result.value)] } : undefined;
+    }
+    case 'TrafficLane': {
+      const result = validate(document, trafficLane);
+      problems.push(...problemsOf(result), ...valueProblems(document), ...warnings(document));
+      return result.ok && !problems.some(isError) ? { traffic: laneRules(document, result.value) } : undefined;
+    }
+    case 'WorkloadLabelRule': {
+      const result = validate(document, workloadLabelRule);
+      problems.push(...problemsOf(result));
+      return result.ok && !problems.some(isError) ? { workloads: [workloadRule(document, result.value)] } : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** All of them, in the order in which they are looked at. */
+export function toRuleSet(all: readonly Compiled[]): RuleSet {
+  const traffic = all.flatMap(({ traffic, created }) => traffic.map((rule) => ({ rule, created })));
   traffic.sort((a, b) => b.rule.priority - a.rule.priority || a.created - b.created || byName(a.rule, b.rule));
-  return { rules: { traffic: traffic.map(({ rule }) => rule), workloads: workloads.sort(byName) }, problems };
+  return {
+    traffic: traffic.map(({ rule }) => rule),
+    workloads: all.flatMap(({ workloads }) => workloads).sort(byName),
+  };
 }
 
 /** The rules by which a workload labels requests, in order. */
@@ -125,8 +158,8 @@ function twinProblems(document: Document, seen: Map<string, Document>): Problem[
     seen.set(id, document);
     return [];
   }
-  const { file, line, column } = first.place(['metadata', 'name']);
-  const message = `found ${id} again, expected it once; the first is at ${file}:${line}:${column}, rename one of them`;
+  const there = formatPlace(first.place(['metadata', 'name']));
+  const message = `found ${id} again, expected it once; the first is at ${there}, rename one of them`;
   return [problemAt(document, ['metadata', 'name'], message)];
 }
 

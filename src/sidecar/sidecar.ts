@@ -14,6 +14,7 @@ import { formatProblem } from '../problem.ts';
 import { createMemory } from '../propagation/memory.ts';
 import { runPaths } from '../settings/run-paths.ts';
 import type { Settings } from '../settings/settings.ts';
+import { filesSource } from '../sources/files.ts';
 import { type Generation, openInForce } from '../sources/in-force.ts';
 import { envoyAdmin } from '../supervisor/admin.ts';
 import { requestHandover, serveHandover } from '../supervisor/handover.ts';
@@ -96,10 +97,13 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
       await (released ? server.retire(drainMs) : server.close(drainMs));
     });
 
-    const inForce = await openInForce(settings.config, (generation) => {
-      report(generation, metrics, log);
-      decider.use(generation.mesh); // before the routes: what they ask is answered by the new rules
-      envoy.update(generation);
+    const inForce = await openInForce({
+      sources: [filesSource(settings.config)],
+      onGeneration(generation) {
+        report(generation, metrics, log);
+        decider.use(generation.mesh); // before the routes: what they ask is answered by the new rules
+        envoy.update(generation);
+      },
     });
     closers.push(inForce.close);
     await envoy.prepare(inForce.generation.mesh, { replace: earlier !== undefined });
@@ -164,11 +168,12 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
   }
 }
 
-function report({ number, mesh, problems }: Generation, metrics: Metrics, log: Logger): void {
+function report({ number, mesh, problems, sources }: Generation, metrics: Metrics, log: Logger): void {
   const errors = problems.filter(({ severity }) => severity === 'error');
   metrics.generation.set(number);
   metrics.problems.set({ severity: 'error' }, errors.length);
   metrics.problems.set({ severity: 'warning' }, problems.length - errors.length);
+  for (const { name, lost } of sources) metrics.sourceStale.set({ source: name }, lost === undefined ? 0 : 1);
   for (const problem of problems) log[problem.severity === 'error' ? 'error' : 'warn'](formatProblem(problem));
   const counts = { generation: number, rules: mesh.rules.traffic.length, services: mesh.services.size };
   log.info(counts, 'rules and services are in force');

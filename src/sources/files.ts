@@ -2,9 +2,11 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import type { SourceFile } from '../mesh/assemble.ts';
+import { createParser, type SourceFile } from '../documents/parse.ts';
+import { isSame } from '../mesh/assembly/same.ts';
 import type { Problem } from '../problem.ts';
 import { type Reading, readPaths } from './read.ts';
+import type { Source } from './source.ts';
 
 export type FileSource = { close(): void };
 
@@ -18,9 +20,28 @@ export type FileSourceOptions = {
 const settleMs = 40; // an editor's save is several events
 const pollMs = 2_000; // what a watcher cannot see: network volumes, a folder whose parent is away too
 
+/** Files and folders as a source. It is lost while none of its paths can be read. */
+export function filesSource(paths: readonly string[]): Source {
+  return {
+    name: `files ${paths.join(',')}`.trim(),
+    open(onChange) {
+      const parse = createParser();
+      return watchFiles({
+        paths,
+        onFiles(files, unread) {
+          const { documents, problems } = parse(files);
+          const isLost = paths.length > 0 && paths.every((path) => unread.some(({ file }) => file === path));
+          const lost = `none of ${paths.join(', ')} can be read`;
+          onChange({ documents, problems: [...unread, ...problems], ...(isLost && { lost }) });
+        },
+      });
+    },
+  };
+}
+
 /** Resolves after the first reading. What cannot be read is a problem, not an end: its last texts stay, the rest goes on. */
 export async function watchFiles({ paths, onFiles }: FileSourceOptions): Promise<FileSource> {
-  let last = '';
+  let last: unknown;
   let timer: NodeJS.Timeout | undefined;
   let reading: Promise<void> = Promise.resolve();
   let closed = false;
@@ -41,12 +62,15 @@ export async function watchFiles({ paths, onFiles }: FileSourceOptions): Promise
   function read(): Promise<void> {
     reading = reading.then(async () => {
       for (const path of paths) await watchFolderOf(path); // before reading, so that no change falls between
-      const readings = await readPaths(paths);
+      const { readings, isTorn } = await readPaths(paths);
+      if (isTorn && last !== undefined && !closed) {
+        timer = setTimeout(read, settleMs); // it is swapped all the time: half of it is worse than a moment ago
+        return;
+      }
       const files = readings.flatMap(withLast);
       const problems = readings.flatMap((each) => each.problems);
-      const now = JSON.stringify([files, problems]);
-      if (closed || now === last) return;
-      last = now;
+      if (closed || isSame(last, [files, problems])) return;
+      last = [files, problems];
       onFiles(files, problems);
     });
     return reading;

@@ -1,7 +1,7 @@
 // Reading files and folders once, with what could not be read.
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
-import type { SourceFile } from '../mesh/assemble.ts';
+import type { SourceFile } from '../documents/parse.ts';
 import type { Problem } from '../problem.ts';
 
 /** What one path held. The `file` of a problem is the path itself where nothing of it could be read. */
@@ -16,19 +16,22 @@ const attempts = 5;
 
 /** All texts, ordered by name, and what could not be read. Hidden files are passed over, as kubectl does. */
 export async function readFiles(paths: readonly string[]): Promise<{ files: SourceFile[]; problems: Problem[] }> {
-  const readings = await readPaths(paths);
+  const { readings } = await readPaths(paths);
   return {
     files: readings.flatMap(({ files }) => files),
     problems: readings.flatMap(({ problems }) => problems),
   };
 }
 
-/** Reads again where a Kubernetes volume was swapped meanwhile: half of it would be from before. */
-export async function readPaths(paths: readonly string[]): Promise<readonly Reading[]> {
+/** Reads again where a Kubernetes volume was swapped meanwhile: half of it would be from before. `isTorn`: each time. */
+export async function readPaths(
+  paths: readonly string[],
+): Promise<{ readonly readings: readonly Reading[]; readonly isTorn: boolean }> {
   for (let attempt = 1; ; attempt++) {
     const before = await volumesOf(paths);
     const readings = await Promise.all(paths.map(readPath));
-    if (attempt === attempts || before === (await volumesOf(paths))) return readings;
+    const isTorn = before !== (await volumesOf(paths));
+    if (!isTorn || attempt === attempts) return { readings, isTorn };
   }
 }
 

@@ -109,19 +109,20 @@ test('a document that was taken out, or whose file was, is gone', () => {
 test('a start with a wrong document uses the others', () => {
   const { inForce, problems } = assembled({ 'a.yaml': broken('a') + serviceText('b', on(1)), 'c.yaml': 'x: [' });
   expect(inForce).toEqual(['default/b:1']);
-  expect(problems.map((problem) => problem.slice(0, 6))).toEqual(['a.yaml', 'c.yaml']);
+  expect(problems.map((problem) => problem.slice(0, 6))).toEqual(['c.yaml', 'a.yaml']); // what cannot be read comes first
 });
 
 test.each([
   ['v1', 'ConfigMap'],
-  ['v1', 'Service'],
+  ['serving.knative.dev/v1', 'Service'],
+  ['v1', 'Endpoints'],
   ['apps/v1', 'Deployment'],
 ])('a document of somebody else is a warning, and changes nothing: %s %s', (apiVersion, kind) => {
   const foreign = `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: a }\nspec: { ports: 1 }\n`;
   const { inForce, problems } = assembled({ 'a.yaml': foreign + serviceText('a', on(1)) });
   expect(inForce).toEqual(['default/a:1']);
   expect(problems).toEqual([
-    `a.yaml:2:7: warning: kind: found ${kind} of ${apiVersion}, which is not read here; expected a rule of traffic.opensergo.io/v1alpha1 or a Service of lanekeeper.io/v1alpha1`,
+    `a.yaml:2:7: warning: kind: found ${kind} of ${apiVersion}, which is not read here; expected a rule of traffic.opensergo.io/v1alpha1, a Service of lanekeeper.io/v1alpha1, or Kubernetes' Service, EndpointSlice or Pod`,
   ]);
 });
 

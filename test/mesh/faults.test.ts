@@ -3,15 +3,19 @@ import { describe, expect, test } from 'vitest';
 import { createAssembler } from '../../src/mesh/assemble.ts';
 import { formatProblem } from '../../src/problem.ts';
 
-const folder = new URL('faults/', import.meta.url);
-const names = (extension: string): string[] =>
-  readdirSync(folder)
-    .filter((file) => file.endsWith(extension))
-    .map((file) => file.slice(0, -extension.length));
 // UPDATE=1 writes the texts of new fixtures: read them before they are kept.
 const isUpdate = process.env['UPDATE'] === '1';
 
-describe('a wrong service is answered with exactly the text beside it', () => {
+describe.each([
+  ['a wrong service', 'faults/'],
+  ['a wrong object of Kubernetes', 'kubernetes/faults/'],
+])('%s is answered with exactly the text beside it', (_, path) => {
+  const folder = new URL(path, import.meta.url);
+  const names = (extension: string): string[] =>
+    readdirSync(folder)
+      .filter((file) => file.endsWith(extension))
+      .map((file) => file.slice(0, -extension.length));
+
   test.each(names('.yaml'))('%s', (name) => {
     const expected = new URL(`${name}.txt`, folder);
     const source = { file: `${name}.yaml`, text: readFileSync(new URL(`${name}.yaml`, folder), 'utf8') };
@@ -22,8 +26,8 @@ describe('a wrong service is answered with exactly the text beside it', () => {
     expect(text).toBe(readFileSync(expected, 'utf8'));
     expect(text).not.toBe('');
   });
-});
 
-test('every text has its document', () => {
-  expect(names('.txt').filter((name) => !names('.yaml').includes(name))).toEqual([]);
+  test('every text has its document', () => {
+    expect(names('.txt').filter((name) => !names('.yaml').includes(name))).toEqual([]);
+  });
 });

@@ -21,7 +21,7 @@ export const places: Readonly<Record<string, Place>> = {
   'metrics.ts': { imports: ['decision', 'propagation', 'traffic'] },
   xds: { imports: ['envoy'] },
   extproc: { imports: ['decision', 'propagation', 'rules', 'traffic'] },
-  sources: { imports: ['mesh', 'rules', 'traffic', 'problem.ts'] },
+  sources: { imports: ['documents', 'mesh', 'rules', 'traffic', 'problem.ts'] },
   supervisor: { imports: ['problem.ts'] },
   admin: { imports: ['metrics.ts', 'problem.ts'] },
   settings: { imports: ['envoy', 'mesh', 'traffic', 'problem.ts'] },
@@ -58,7 +58,7 @@ export const places: Readonly<Record<string, Place>> = {
 export const packages: Readonly<Record<string, RegExp>> = {
   yaml: /^documents\/parse\.ts$/,
   re2js: /^rules\/conditions\/pattern\.ts$/,
-  zod: /^documents\/validate\.ts$|^rules\/written\/document\.ts$|^mesh\/document\.ts$/,
+  zod: /^documents\/validate\.ts$|^rules\/written\/document\.ts$|^mesh\/document\.ts$|^mesh\/kubernetes\/document\.ts$/,
 };
 
 /** One line for each import that the drawing does not have. Files by their path in src. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { formatProblem } from '../../src/problem.ts';
+import { filesSource } from '../../src/sources/files.ts';
 import { type Generation, type InForce, openInForce } from '../../src/sources/in-force.ts';
 import { serviceText } from '../mesh/fixture.ts';
 
@@ -20,13 +21,16 @@ afterEach(() => {
 });
 
 async function open(): Promise<void> {
-  inForce = await openInForce([join(folder, 'a.yaml')], (generation) => generations.push(generation));
+  inForce = await openInForce({
+    sources: [filesSource([join(folder, 'a.yaml')])],
+    onGeneration: (generation) => generations.push(generation),
+  });
 }
 
 const write = (text: string): void => writeFileSync(join(folder, 'a.yaml'), text);
 const ports = (): unknown[] => [...inForce.generation.mesh.services.values()].map((service) => service.ports[0].port);
 const problems = (): string[] =>
-  inForce.generation.problems.map((problem) => formatProblem(problem).replace(`${folder}/`, ''));
+  inForce.generation.problems.map((problem) => formatProblem(problem).replaceAll(`${folder}/`, ''));
 const number = (expected: number): Promise<void> =>
   vi.waitFor(() => expect(inForce.generation.number).toBe(expected), { timeout: 5_000, interval: 5 });
 
@@ -53,11 +57,21 @@ test('a source that is lost keeps what was in force, and is said before all othe
   rmSync(join(folder, 'a.yaml'));
   await number(2);
   expect(ports()).toEqual([80]);
-  expect(problems()).toEqual([expect.stringMatching(/^a\.yaml: cannot be read: /), ...before]);
+  expect(problems()).toEqual([
+    'files a.yaml: warning: cannot be reached: none of a.yaml can be read; what it held last stands',
+    expect.stringMatching(/^a\.yaml: cannot be read: /),
+    ...before,
+  ]);
+  expect(inForce.generation.sources).toEqual([
+    { name: `files ${join(folder, 'a.yaml')}`, lost: `none of ${join(folder, 'a.yaml')} can be read` },
+  ]);
 });
 
 test('a source that was never there gives an empty mesh and a problem', async () => {
   await open();
   expect(ports()).toEqual([]);
-  expect(problems()).toHaveLength(1);
+  expect(problems()).toEqual([
+    'files a.yaml: warning: cannot be reached: none of a.yaml can be read; nothing that it held is known',
+    expect.stringMatching(/^a\.yaml: cannot be read: /),
+  ]);
 });

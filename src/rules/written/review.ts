@@ -2,7 +2,7 @@
 
 import type { Place } from '../../documents/parse.ts';
 import { quoted } from '../../documents/value.ts';
-import type { Problem } from '../../problem.ts';
+import { formatPlace, type Problem } from '../../problem.ts';
 import { type RuleSet, selects, type TrafficRule } from '../compile.ts';
 import type { Condition } from '../conditions/condition.ts';
 import { contradiction, implies } from '../conditions/implication.ts';
@@ -24,8 +24,7 @@ export function reviewRules({ traffic }: RuleSet): Problem[] {
     if (never.has(rule)) continue;
     const earlier = traffic.slice(0, position).find((other) => !never.has(other) && takesAll(other, rule));
     if (earlier === undefined) continue;
-    const { file, line, column } = earlier.place;
-    const where = `${earlier.name} at ${file}:${line}:${column}`;
+    const where = `${earlier.name} at ${formatPlace(earlier.place)}`;
     problems.push(warning(rule.place, `rule ${rule.name} is never reached: ${where} takes all that it matches`));
   }
   return problems;
@@ -67,9 +66,8 @@ function contradictionsOf({ alternatives, name }: TrafficRule): Problem[] {
     const found = contradiction(conditions);
     if (found === undefined) return [];
     const [one, other] = found;
-    const { file, line, column } = one.place;
     const what = alternatives.length > 1 ? `this list of rule ${name}` : `rule ${name}`;
-    const message = `no request fulfils this condition and the one at ${file}:${line}:${column}; ${what} matches nothing`;
+    const message = `no request fulfils this condition and the one at ${formatPlace(one.place)}; ${what} matches nothing`;
     return [warning(other.place, message)];
   });
 }

@@ -1,7 +1,9 @@
 // Everything of a pod's Envoy that changes while it runs: listeners, routes, clusters, endpoints.
 
+import { refusingLabels } from '../mesh/lanes.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { Workload } from '../mesh/workload.ts';
+import type { Label } from '../traffic/label.ts';
 import { serviceClusters } from './clusters/clusters.ts';
 import { serviceEndpoints } from './clusters/endpoints.ts';
 import { type Called, calledServices, capturedServices, portsOf } from './destinations/destinations.ts';
@@ -24,12 +26,14 @@ export type PodResources = {
  */
 export function createRenderer(workload: Workload, paths: RunPaths): (mesh: Mesh) => PodResources {
   const { namespace, interception } = workload;
-  const clustersOf = remembered((called) => serviceClusters(called, { namespace, picks: interception !== undefined }));
+  const picks = interception !== undefined;
+  const clustersByRefusal = new Map<string, ReturnType<typeof remembered<Resource[]>>>();
   const endpointsOf = remembered((called) => serviceEndpoints(called, namespace));
   const hosts = rememberedHosts();
   let last: PodResources = { listeners: new Map(), routes: new Map(), clusters: new Map(), endpoints: new Map() };
   return (mesh) => {
     const called = calledServices(workload, mesh);
+    const clustersOf = clustersWith(refusingLabels(mesh.rules));
     const httpPorts = portsOf(capturedServices(workload, mesh));
     const listeners = byName(renderListeners(workload, mesh, { paths, httpPorts }));
     last = {
@@ -41,6 +45,16 @@ export function createRenderer(workload: Workload, paths: RunPaths): (mesh: Mesh
     hosts.end();
     return last;
   };
+
+  /** What labels refuse base is a rule's to say, and seldom changes. */
+  function clustersWith(refusing: ReadonlySet<Label>): (called: Called) => Resource[] {
+    const key = [...refusing].sort().join(' ');
+    const found =
+      clustersByRefusal.get(key) ?? remembered((called) => serviceClusters(called, { namespace, refusing, picks }));
+    clustersByRefusal.clear();
+    clustersByRefusal.set(key, found);
+    return found;
+  }
 }
 
 /** By service and port; forgotten with the service. */

@@ -68,8 +68,23 @@ function writeField(writer: Writer, [id, type, flag]: Field, value: unknown, pat
   } else if (flag === 'present' || !isDefault(type, value)) writeOne(writer, id, type, value, path);
 }
 
+/** Virtual hosts by their JSON: of a table of thousands one is new, and the others are the objects that they were. */
+const hosts = new WeakMap<object, Buffer>();
+
+function hostBytes(host: object, path: string): Buffer {
+  const writer = protobuf.Writer.create();
+  writeMessage(writer, virtualHost, host, path);
+  const bytes = Buffer.from(writer.finish());
+  hosts.set(host, bytes);
+  return bytes;
+}
+
+const virtualHost = 'envoy.config.route.v3.VirtualHost';
+
 function writeOne(writer: Writer, id: number, type: string, value: unknown, path: string): void {
-  if (type in table.messages) {
+  if (type === virtualHost && isMapping(value)) {
+    writer.uint32(tag(id, 2)).bytes(hosts.get(value) ?? hostBytes(value, path));
+  } else if (type in table.messages) {
     writer.uint32(tag(id, 2)).fork();
     writeMessage(writer, type, value, path);
     writer.ldelim();

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { call } from '../envoy/application.ts';
+import { freePorts } from '../../src/demo/topology.ts';
+import { call, startApplication } from '../envoy/application.ts';
 import { processesNaming } from '../supervisor/stage.ts';
 
 const sizes = process.argv.slice(2).map(Number);
@@ -24,36 +25,49 @@ async function measure(services: number): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'lanekeeper-bench-'));
   const run = join(folder, 'run');
   mkdirSync(join(folder, 'services'));
-  for (let service = 0; service < services; service++) show(folder, service, 0);
+  const [outbound = 0, ...ports] = await freePorts(3);
+  const applications = await Promise.all(
+    ports.map((port) => startApplication({ member: String(port), port, forward: () => [], onSeen: () => {} })),
+  );
+  show(folder, [0], ports[0] ?? 0);
+  for (let first = 1; first < services; first += 100) show(folder, range(first, Math.min(first + 100, services)), 0);
   const begun = performance.now();
   const child = spawn(
     process.execPath,
     [
-      ...[main, 'sidecar', '--name', 'bench', '--intercept', 'yes', '--config', join(folder, 'services')],
+      ...[
+        main,
+        'sidecar',
+        '--name',
+        'bench',
+        '--intercept',
+        'yes',
+        '--outbound',
+        `${outbound}=service-0`,
+        '--config',
+        join(folder, 'services'),
+      ],
       ...['--run-dir', run, '--admin', '0', '--log-level', 'warn'],
     ],
     { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
   );
   try {
-    const { adminPort } = await new Promise<{ adminPort: number }>((resolve, reject) => {
-      child.once('message', (message) => resolve(message as { adminPort: number }));
+    await new Promise((resolve, reject) => {
+      child.once('message', resolve);
       child.once('exit', (code) => reject(new Error(`the sidecar ended with code ${code}`)));
     });
     const readyMs = performance.now() - begun;
-    const generation = async (name: string): Promise<number> => {
-      const { body } = await call(adminPort, { path: '/metrics' });
-      return Number(new RegExp(`^lanekeeper_${name} (\\d+)`, 'm').exec(body)?.[1]);
-    };
     await sleep(2_000); // what the start left to do
     const [envoy = 0] = processesNaming(join(run, 'bootstrap.json')).filter((pid) => pid !== child.pid);
     const before = { node: cpuMs(child.pid ?? 0), envoy: cpuMs(envoy) };
     const times: number[] = [];
     for (let change = 1; change <= changes; change++) {
-      const known = await generation('envoy_generation');
+      const port = ports[change % 2] ?? 0;
       const from = performance.now();
-      show(folder, change % services, change);
-      while ((await generation('envoy_generation')) === known) await sleep(5);
+      show(folder, [0], port);
+      while ((await call(outbound)).body !== String(port)) await sleep(2);
       times.push(performance.now() - from);
+      await sleep(300); // the route table follows within 200 ms
     }
     const spent = (now: number, then: number) => `${((now - then) / changes).toFixed(0)} ms`;
     times.sort((a, b) => a - b);
@@ -69,28 +83,36 @@ async function measure(services: number): Promise<string[]> {
   } finally {
     child.kill('SIGTERM');
     await new Promise((resolve) => child.once('exit', resolve));
+    await Promise.all(applications.map((application) => application.kill()));
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Writes a service; `version` moves one of its instances to another address. */
-function show(folder: string, service: number, version: number): void {
-  const instances = lanes.flatMap((lane, row) =>
-    Array.from({ length: instancesOfLane }, (_, column) => ({
-      address: `10.${row + 1}.${service >> 8}.${service & 255}`,
-      port: 8080 + column + (row === 0 && column === 0 ? 100 * (version % 50) : 0),
-      labels: lane === undefined ? {} : { 'traffic.opensergo.io/label': lane },
-    })),
-  );
-  const text = JSON.stringify({
-    apiVersion: 'lanekeeper.io/v1alpha1',
-    kind: 'Service',
-    metadata: { name: `service-${service}` },
-    spec: { ports: [{ port: 80 }], addresses: [`10.96.${service >> 8}.${service & 255}`], instances },
+/** Writes services into one file; base of the first service is at a port of this machine. */
+function show(folder: string, services: readonly number[], port: number): void {
+  const texts = services.map((service) => {
+    const isHere = (row: number) => service === 0 && row === 0;
+    const instances = lanes.flatMap((lane, row) =>
+      range(0, isHere(row) ? 1 : instancesOfLane).map((column) => ({
+        address: isHere(row) ? '127.0.0.1' : `10.${row + 1}.${service >> 8}.${service & 255}`,
+        port: isHere(row) ? port : 8080 + column,
+        labels: lane === undefined ? {} : { 'traffic.opensergo.io/label': lane },
+      })),
+    );
+    return JSON.stringify({
+      apiVersion: 'lanekeeper.io/v1alpha1',
+      kind: 'Service',
+      metadata: { name: `service-${service}` },
+      spec: { ports: [{ port: 80 }], addresses: [`10.96.${service >> 8}.${service & 255}`], instances },
+    });
   });
-  const file = join(folder, 'services', `service-${service}.yaml`);
-  writeFileSync(`${file}.next`, text);
+  const file = join(folder, 'services', `services-${services[0]}.yaml`);
+  writeFileSync(`${file}.next`, texts.join('\n---\n'));
   renameSync(`${file}.next`, file);
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
 /** Processor time of a process so far (proc(5): fields 14 and 15, in ticks of 10 ms). */

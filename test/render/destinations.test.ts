@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { capturedServices, destinationsOf, portsOf } from '../../src/envoy/destinations/destinations.ts';
 import { destinationHost, passthroughHost } from '../../src/envoy/destinations/hosts.ts';
 import { evaluate } from '../../src/envoy/routes/evaluate.ts';
+import { createAssembler } from '../../src/mesh/assemble.ts';
 import type { Workload } from '../../src/mesh/workload.ts';
 import type { Label } from '../../src/traffic/label.ts';
 import { meshOf, serviceText } from '../mesh/fixture.ts';
@@ -32,7 +33,8 @@ const b = serviceText('b', {
 });
 
 function destinations(text: string, more: Partial<Workload> = {}) {
-  return destinationsOf(capturedServices({ ...workload, ...more }, meshOf(text)));
+  const { mesh } = createAssembler()([{ file: 'services.yaml', text }]); // claims of one address are a warning
+  return destinationsOf(capturedServices({ ...workload, ...more }, mesh));
 }
 
 /** Which cluster a request takes that goes to this address. */

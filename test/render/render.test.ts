@@ -11,7 +11,7 @@ const paths = { adminSocket: '/a', processorSocket: '/p', controlSocket: '/c' };
 const workload: Workload = {
   name: 'a-1',
   namespace: 'default',
-  labels: {},
+  labels: { app: 'a' },
   service: 'a',
   propagation: 'trace',
   edgeTrace: 'strip',
@@ -56,7 +56,7 @@ test('a pod is given its listeners, its tables, and what it may call', () => {
   expect([...routes.keys()]).toEqual(['inbound_8080', 'outbound']);
   expect([...clusters.keys()]).toEqual([
     ...['a|base', 'a|base^'],
-    ...['b|base', 'b|gray', 'b|gray+', 'b|base^', 'b|gray^+', 'b|gray^'],
+    ...['b|base', 'b|gray', 'b|gray+', 'b|base^', 'b|gray^+'],
   ]);
   expect([...endpoints.keys()]).toEqual(['a|base', 'b|base', 'b|gray']);
 });
@@ -80,7 +80,7 @@ test('an instance that is not well changes the endpoints of its lane, and nothin
 test('a lane more changes its clusters, its endpoints and the table', () => {
   expect(changed(renderAll([a, b()], [a, b(gray)]))).toEqual({
     routes: ['outbound'],
-    clusters: ['b|gray', 'b|gray+', 'b|gray^+', 'b|gray^'],
+    clusters: ['b|gray', 'b|gray+', 'b|gray^+'],
     endpoints: ['b|gray'],
   });
 });
@@ -90,13 +90,24 @@ test('a port more is another listener, or connections to it would pass as bytes'
   expect(changed(renderAll([a, b(gray)], [a, other]))).toMatchObject({ listeners: ['captured_outbound'] });
 });
 
-test('a rule changes the tables, and nothing else', () => {
+function ruleMore(more: object) {
   const rule = trafficRule('gray', {
-    selector: {},
+    selector: { app: 'a' },
     match: [{ condition: '==', type: 'header', key: 'location', value: 'x' }],
-    onFailure: 'refuse',
+    ...more,
   });
-  expect(Object.keys(changed(renderAll([a, b(gray)], [a, b(gray), rule])))).toEqual(['routes']);
+  return changed(renderAll([a, b(gray)], [a, b(gray), rule]));
+}
+
+test('a rule changes the table of the port at which it labels, and nothing else', () => {
+  expect(ruleMore({})).toEqual({ routes: ['inbound_8080'] });
+});
+
+test('a rule whose label refuses base changes where that label goes', () => {
+  expect(ruleMore({ onFailure: 'refuse' })).toEqual({
+    routes: ['inbound_8080', 'outbound'],
+    clusters: ['b|gray+', 'b|gray^+', 'b|gray^'],
+  });
 });
 
 test('instances take their share by weight, none without one, and are known by their zone', () => {

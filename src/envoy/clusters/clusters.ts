@@ -1,6 +1,7 @@
 // Clusters of the services that a pod calls: a lane is one, base is one, and `b|gray+` tries the lane, else base.
 
 import { lanesWithFallback } from '../../mesh/lanes.ts';
+import type { Label } from '../../traffic/label.ts';
 import type { Called } from '../destinations/destinations.ts';
 import {
   laneCluster,
@@ -15,15 +16,19 @@ import {
 import { controlSource } from './control.ts';
 import { liveHealth, sameProtocol } from './own.ts';
 
-/** The clusters of a service on a port, by name. `namespace` is the pod's; with `picks` also those that keep a client's pick. */
-export function serviceClusters(
-  { service, port }: Called,
-  { namespace, picks }: { readonly namespace: string; readonly picks: boolean },
-): Resource[] {
+export type ClusterOptions = {
+  /** The pod's. */
+  readonly namespace: string;
+  /** Labels that must never reach base. */
+  readonly refusing: ReadonlySet<Label>;
+  /** Clients may pick instances themselves, and some picks are kept. */
+  readonly picks: boolean;
+};
+
+/** The clusters of a service on a port. */
+export function serviceClusters({ service, port }: Called, { namespace, refusing, picks }: ClusterOptions): Resource[] {
   const name = serviceName(service, port, namespace);
-  const lanes = lanesWithFallback(service, port, new Set());
-  // Whether a label refuses base is a rule's to say, and rules change while clusters stay: what it may need is all there.
-  const alone = lanes.map(({ label }) => ({ label, chain: [label] }));
+  const lanes = lanesWithFallback(service, port, refusing);
   return [
     base(laneCluster(name, undefined)),
     ...lanes.map(({ label }) => lane(laneCluster(name, label))),
@@ -31,13 +36,8 @@ export function serviceClusters(
       .map((each) => laneTarget(name, each))
       .filter(({ members }) => members.length > 1)
       .map(composite),
-    ...(picks ? [pickedBaseTarget(name), ...targetsOfPicks()].map(composite) : []),
+    ...(picks ? [pickedBaseTarget(name), ...lanes.map((each) => pickedLaneTarget(name, each))].map(composite) : []),
   ];
-
-  function targetsOfPicks(): Target[] {
-    const targets = [...lanes, ...alone].map((each) => pickedLaneTarget(name, each));
-    return [...new Map(targets.map((target) => [target.cluster, target])).values()];
-  }
 }
 
 // Base keeps the default panic threshold: where all of base looks bad, trying is better than refusing.

@@ -27,7 +27,7 @@ export function destinationHost({ domains, called, picked }: Destination, pod: P
     name: picked === undefined ? name : `${name}@${picked.join('+') || 'base'}`,
     domains,
     routes: [
-      ...(picked === undefined ? [] : instanceRoutes(first, pod.namespace)),
+      ...(picked === undefined ? [] : [instanceRoute(first, pod.namespace)]),
       ...told,
       ...routesTo(first, { prefix: '/' }, picked, pod),
     ],
@@ -57,21 +57,21 @@ export const passthroughHost: Resource = {
 
 /**
  * Calls that are about one instance and no other: its health, its actuator, the metadata of its revision (Dubbo asks each
- * instance of its list; another one's answer would be about another revision).
+ * instance of its list; another one's answer would be about another revision). One route, because each pick has it.
  */
-const instancePaths: readonly Resource[] = [
-  ...['/actuator', '/health', '/healthz', '/livez', '/readyz'].map((path) => ({ path_separated_prefix: path })),
-  { prefix: '/grpc.health.v1.Health/' },
-  { prefix: '/org.apache.dubbo.metadata.' },
-];
+const instancePaths: Resource = {
+  safe_regex: {
+    regex:
+      '/(actuator|health|healthz|livez|readyz)(/.*)?|/(grpc\\.health\\.v1\\.Health/|org\\.apache\\.dubbo\\.metadata\\.).*',
+  },
+};
 
-function instanceRoutes({ service, port }: Called, namespace: string): Resource[] {
-  const matches = service.keepPicks ? [{ prefix: '/' }] : instancePaths;
-  return matches.map((match) => ({
+function instanceRoute({ service, port }: Called, namespace: string): Resource {
+  return {
     name: `${serviceName(service, port, namespace)}/passthrough:instance`,
-    match,
+    match: service.keepPicks ? { prefix: '/' } : instancePaths,
     ...passThrough(),
-  }));
+  };
 }
 
 function routesTo(called: Called, match: Resource, picked: readonly Label[] | undefined, pod: Pod): Resource[] {

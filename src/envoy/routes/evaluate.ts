@@ -78,6 +78,8 @@ export function matches(match: Resource, request: Request, conditions: Condition
         return path.startsWith(bytesOf(value as string));
       case 'path':
         return path === bytesOf(value as string);
+      case 'safe_regex':
+        return matchesText({ safe_regex: value as { regex: string } }, path);
       case 'path_separated_prefix':
         return path === bytesOf(value as string) || path.startsWith(`${bytesOf(value as string)}/`);
       case 'headers':

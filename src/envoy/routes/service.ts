@@ -48,7 +48,8 @@ export function serviceRoutes(options: ServiceRoutes): Resource[] {
       match: withLabel(match, { exact: label }),
       ...noFallback(label),
     })),
-    ...lanes.map((lane) => ({
+    // Of an address that a client picked there are three virtual hosts a service: what was answered is in the header too.
+    ...(picked ? [] : lanes).map((lane) => ({
       name: `${name}/${lane.label}:asked`,
       match: { ...match, ...answered('label', { string_match: labelMatch(lane) }) },
       ...toLane(lane),

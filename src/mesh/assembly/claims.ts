@@ -57,6 +57,7 @@ export function createConflicts(): (mesh: Mesh) => readonly Conflict[] {
       const [first = '', ...others] = [...(claimants.get(address) ?? [])].sort();
       for (const other of others) {
         if (instancesAsText(services.get(first)) === instancesAsText(services.get(other))) continue;
+        if ([first, other].some((name) => services.get(name)?.name.startsWith('providers:'))) continue; // told apart by path
         const pair = `${first} ${other}`;
         const known = conflicts.get(pair);
         conflicts.set(pair, {

@@ -10,7 +10,7 @@ import { rememberingKey } from '../envoy/resource.ts';
 import { openServer } from '../extproc/server.ts';
 import { warmUp } from '../extproc/warm-up.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
-import { formatProblem } from '../problem.ts';
+import { formatProblem, type Problem } from '../problem.ts';
 import { createMemory } from '../propagation/memory.ts';
 import { runPaths } from '../settings/run-paths.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -97,10 +97,12 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
       await (released ? server.retire(drainMs) : server.close(drainMs));
     });
 
+    let reported: readonly Problem[] = [];
     const inForce = await openInForce({
       sources: [filesSource(settings.config)],
       onGeneration(generation) {
-        report(generation, metrics, log);
+        report(generation, reported, { metrics, log });
+        reported = generation.problems;
         decider.use(generation.mesh); // before the routes: what they ask is answered by the new rules
         envoy.update(generation);
       },
@@ -168,13 +170,22 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
   }
 }
 
-function report({ number, mesh, problems, sources }: Generation, metrics: Metrics, log: Logger): void {
+/** Problems that are new are said once; that instances come and go is nobody's news. */
+function report(generation: Generation, before: readonly Problem[], { metrics, log }: Reporters): void {
+  const { number, mesh, problems, sources, difference } = generation;
   const errors = problems.filter(({ severity }) => severity === 'error');
   metrics.generation.set(number);
   metrics.problems.set({ severity: 'error' }, errors.length);
   metrics.problems.set({ severity: 'warning' }, problems.length - errors.length);
   for (const { name, lost } of sources) metrics.sourceStale.set({ source: name }, lost === undefined ? 0 : 1);
-  for (const problem of problems) log[problem.severity === 'error' ? 'error' : 'warn'](formatProblem(problem));
+  const known = new Set(before.map(formatProblem));
+  for (const problem of problems)
+    if (!known.has(formatProblem(problem)))
+      log[problem.severity === 'error' ? 'error' : 'warn'](formatProblem(problem));
+  const { services, rules } = difference;
+  const isNews = [services.added, services.removed, ...Object.values(rules)].some((names) => names.length > 0);
   const counts = { generation: number, rules: mesh.rules.traffic.length, services: mesh.services.size };
-  log.info(counts, 'rules and services are in force');
+  log[isNews ? 'info' : 'debug'](counts, 'rules and services are in force');
 }
+
+type Reporters = { readonly metrics: Metrics; readonly log: Logger };

@@ -205,7 +205,7 @@ describe('lanekeeper bootstrap', () => {
     expect(err.split('\n')).toEqual([
       '--colour: unknown flag; see lanekeeper sidecar --help',
       '--gateway: found "x", expected a port, or an IP address and a port such as 0.0.0.0:8080 or [::]:8080',
-      '--config: found nothing, expected a file or folder with rules and services',
+      '--config: found nothing, expected a file or folder with rules and services, or --nacos',
       '--format: found "xml", expected yaml or json',
       '',
     ]);

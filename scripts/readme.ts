@@ -89,6 +89,7 @@ const purposes: Readonly<Record<string, string>> = {
   explain: 'what happens to one request, by the very tables and decisions',
   demo: "the article's demonstration: applications, rules, who runs where",
   sidecar: 'a sidecar put together: what is opened, in which order, how it ends',
+  redirect: "leading a pod's connections through its Envoy: nft, iptables",
   settings: 'flags and environment → settings',
   admin: 'health, metrics, statistics of lanes',
   supervisor: "Envoy's binary, its life, its admin socket, its route files",

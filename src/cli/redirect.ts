@@ -13,7 +13,7 @@ export const help = `Usage: lanekeeper redirect [flags]
 
 Lays rules in the network namespace that it runs in, for IPv4 and IPv6: TCP connections that the application opens go to
 Envoy's outbound port, those that reach the pod to its inbound port. Connections that exist already live on. What was laid
-before is replaced. It needs the capability NET_ADMIN (iptables-legacy: NET_RAW as well). All of it is laid, or nothing.
+before is replaced, and cuts none either. It needs the capability NET_ADMIN (iptables-legacy: NET_RAW as well). All of it is laid, or nothing.
 
 ${flagsHelp(redirectTable)}
 

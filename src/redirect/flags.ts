@@ -44,7 +44,7 @@ export const redirectTable = {
     fallback: 'auto',
     help: 'what lays the rules; auto: the first of these that can',
   },
-  remove: { value: '', fallback: '', help: 'take the rules away; connections that are open live on' },
+  remove: { value: '', fallback: '', help: 'take the rules away; connections that go through Envoy are cut' },
   'dry-run': { value: '', fallback: '', help: 'print what would be run, and what would be fed to it' },
   format: { value: 'text|json', fallback: 'text', help: 'of --dry-run; text is a shell script' },
 } as const satisfies FlagTable;

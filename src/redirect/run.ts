@@ -13,7 +13,8 @@ export function run({ command, input = '' }: Step): string {
     encoding: 'utf8',
     env: environment(),
   });
-  if (error !== undefined)
+  // A program that ends before it has read everything (EPIPE) has a status, and has said why.
+  if (error !== undefined && status === null)
     throw new RedirectError(`${program} cannot be run: ${error.message}. ${remedy(program, error.message)}`);
   if (status === 0) return stdout;
   const said = stderr.trim() || stdout.trim() || (signal ? `ended by ${signal}` : `ended with code ${status}`);

@@ -1,6 +1,6 @@
 // What the tests of pods share: is this machine up to it, programs inside a pod, the rules laid by the real command.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -51,25 +51,39 @@ export function runIn(
 }
 
 export const lanekeeper = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const locks = mkdtempSync(join(tmpdir(), 'lanekeeper-locks-'));
-export const lockFile = { XTABLES_LOCKFILE: join(locks, 'xtables.lock') };
+// Who is no root may not write where iptables-legacy has its lock.
+const locks = kind === 'root' ? undefined : mkdtempSync(join(tmpdir(), 'lanekeeper-locks-'));
+process.on('exit', () => locks && rmSync(locks, { recursive: true, force: true }));
+const lockFile = locks && { XTABLES_LOCKFILE: join(locks, 'xtables.lock') };
 
 /** `lanekeeper redirect` in a pod; the application and Envoy are told apart as this network can. */
 export function redirect(network: Network, pod: string, flags: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const identity = network.kind === 'single user' ? ['--mark', `${envoyMark}`] : [];
+  const identity = network.kind === 'single user' && !flags.includes('--mark') ? ['--mark', `${envoyMark}`] : [];
   const argv = [process.execPath, lanekeeper, 'redirect', ...identity, ...flags];
   return runIn(network, pod, 0, argv, { ...lockFile, ...env });
 }
 
 const tcp = fileURLToPath(new URL('tcp.py', import.meta.url));
 
-export type Caller = { readonly pod: string; readonly envoy?: boolean; readonly source?: string };
+export type Caller = {
+  readonly pod: string;
+  /** Known by its user, or where all are one, by its mark. */
+  readonly envoy?: boolean;
+  /** By its mark in any case, which needs root. */
+  readonly marked?: boolean;
+  readonly source?: string;
+};
 
 /** The words that connect from a pod, as its application or its Envoy. */
-function connecting(network: Network, { pod, envoy, source = '' }: Caller, address: string, port: number): string[] {
-  const mark = envoy && network.kind === 'single user' ? `${envoyMark}` : '0';
+function connecting(
+  network: Network,
+  { pod, envoy, marked, source = '' }: Caller,
+  address: string,
+  port: number,
+): string[] {
+  const mark = marked || (envoy && network.kind === 'single user') ? `${envoyMark}` : '0';
   const argv = ['/usr/bin/env', 'python3', tcp, 'connect', address, `${port}`, mark, source];
-  return network.pod(pod).command(envoy ? envoyUid : applicationUid, argv);
+  return network.pod(pod).command(marked ? 0 : envoy ? envoyUid : applicationUid, argv);
 }
 
 /** What a listener of `listen` answers at once: `PORT of ADDRESS:PORT by CALLER`; else why not. */

@@ -22,6 +22,12 @@ export function renderServices(services: readonly Service[]): string {
         `ip6 daddr ${address6} tcp dport ${port} dnat ip6 to ${turn} { ${six} } : ${targetPort}`,
       ];
     });
+  const refusals = services
+    .filter(({ pods }) => pods.length === 0)
+    .flatMap(({ address, address6, port }) => [
+      `ip daddr ${address} tcp dport ${port} reject with tcp reset`,
+      `ip6 daddr ${address6} tcp dport ${port} reject with tcp reset`,
+    ]);
   // A pod that reaches itself through a service would answer itself past the node.
   const own = [...new Set(services.flatMap(({ pods }) => pods))].flatMap(({ address, address6 }) => [
     `ct status dnat ip saddr ${address} ip daddr ${address} masquerade`,
@@ -31,6 +37,9 @@ export function renderServices(services: readonly Service[]): string {
   chain pre {
     type nat hook prerouting priority -100; policy accept;
 ${translations.map((line) => `    ${line}\n`).join('')}  }
+  chain nobody {
+    type filter hook prerouting priority 0; policy accept;
+${refusals.map((line) => `    ${line}\n`).join('')}  }
   chain post {
     type nat hook postrouting priority 100; policy accept;
 ${own.map((line) => `    ${line}\n`).join('')}  }

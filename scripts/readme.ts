@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { reasons } from '../src/decision/decision.ts';
 import { createMetrics } from '../src/metrics.ts';
+import { redirectTable } from '../src/redirect/flags.ts';
 import { conditionWords } from '../src/rules/conditions/condition.ts';
 import { typesInForce } from '../src/rules/written/document.ts';
+import type { FlagTable } from '../src/settings/flags.ts';
 import { settingTable } from '../src/settings/table.ts';
 import { places } from '../test/repository/architecture.ts';
 
@@ -13,7 +15,8 @@ export const readmeFile = fileURLToPath(new URL('../README.md', import.meta.url)
 /** The README with its generated tables as the code has them now. */
 export async function renderReadme(): Promise<string> {
   const tables = {
-    settings: settings(),
+    settings: flags(settingTable),
+    redirect: flags(redirectTable),
     metrics: await metrics(),
     reasons: reasonRows(),
     conditions: conditions(),
@@ -34,14 +37,14 @@ function withTable(text: string, name: string, rows: string): string {
   return `${text.slice(0, start + opening.length)}${rows}\n${text.slice(end)}`;
 }
 
-function settings(): string {
-  const rows = Object.entries(settingTable).map(([name, { value, fallback, help }]) => [
+function flags(rows: FlagTable): string {
+  const cells = Object.entries(rows).map(([name, { value, fallback, help }]) => [
     `\`--${name}\``,
-    code(value),
+    value === '' ? '' : code(value),
     fallback,
     help,
   ]);
-  return table(['flag', 'value', 'default', 'what'], rows);
+  return table(['flag', 'value', 'default', 'what'], cells);
 }
 
 async function metrics(): Promise<string> {

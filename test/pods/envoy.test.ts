@@ -294,8 +294,18 @@ async function startMariadb(network: Network, folder: string): Promise<void> {
   const data = join(folder, 'mariadb');
   mkdirSync(data);
   chmodSync(data, 0o777);
+  // It runs as root only where it is told to, and where all are one user, that one is root.
+  const user = network.kind === 'single user' ? ['--user=root'] : [];
   const paths = [`--datadir=${data}`, `--socket=${data}/socket`, `--pid-file=${data}/pid`];
-  const argv = ['/usr/bin/env', 'mariadbd', '--no-defaults', ...paths, '--bind-address=*', '--skip-grant-tables'];
+  const argv = [
+    '/usr/bin/env',
+    'mariadbd',
+    '--no-defaults',
+    ...user,
+    ...paths,
+    '--bind-address=*',
+    '--skip-grant-tables',
+  ];
   await startIn(network, 'data', applicationUid, [...argv, '--innodb-flush-method=fsync'], 'ready for connections');
 }
 

@@ -54,7 +54,7 @@ export const lanekeeper = fileURLToPath(new URL('../../src/main.ts', import.meta
 // Who is no root may not write where iptables-legacy has its lock.
 const locks = kind === 'root' ? undefined : mkdtempSync(join(tmpdir(), 'lanekeeper-locks-'));
 process.on('exit', () => locks && rmSync(locks, { recursive: true, force: true }));
-const lockFile = locks && { XTABLES_LOCKFILE: join(locks, 'xtables.lock') };
+export const lockFile: NodeJS.ProcessEnv = locks === undefined ? {} : { XTABLES_LOCKFILE: join(locks, 'xtables.lock') };
 
 /** `lanekeeper redirect` in a pod; the application and Envoy are told apart as this network can. */
 export function redirect(network: Network, pod: string, flags: readonly string[], env: NodeJS.ProcessEnv = {}) {

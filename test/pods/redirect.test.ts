@@ -15,6 +15,7 @@ import {
   installedBackends,
   lanekeeper,
   listen,
+  lockFile,
   redirect,
   runIn,
 } from './pods.ts';
@@ -155,7 +156,7 @@ describePods.each(installedBackends)('lanekeeper redirect --backend %s', (backen
     expect((await lay()).code).toBe(0);
     const laid = await rules(network, backend);
     const { out: script } = await lay('--dry-run');
-    expect(await runIn(network, 'a', 0, ['sh', '-ec', script])).toMatchObject({ code: 0, err: '' });
+    expect(await runIn(network, 'a', 0, ['sh', '-ec', script], lockFile)).toMatchObject({ code: 0, err: '' });
     expect(await rules(network, backend)).toEqual(laid);
   });
 

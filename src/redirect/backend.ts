@@ -1,10 +1,10 @@
 // The three ways of laying the rules, as one: what is there, what would be run, and the way back.
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Family, iptablesRules, ownRules, renderRestore } from './iptables.ts';
 import { nftTable, renderNft, renderNftRemoval } from './nft.ts';
 import type { Backend, Redirect, Step } from './redirect.ts';
-import { run, searchPath } from './run.ts';
+import { legacyNeeds, RedirectError, run, searchPath } from './run.ts';
 
 /** A step, and how it is taken back where a later one fails. */
 export type Reversible = Step & { readonly undo: Step };
@@ -54,29 +54,26 @@ function savedRules(backend: Backend, family: Family): string[] {
   return ownRules(run({ command: [program(backend, family, 'save'), '-t', 'nat'] }));
 }
 
+/** The kernel names them to root only. */
 function legacyTables(family: Family): string[] {
-  return read(`/proc/net/ip${family === 6 ? '6' : ''}_tables_names`).split('\n');
+  const file = `/proc/net/ip${family === 6 ? '6' : ''}_tables_names`;
+  try {
+    return readFileSync(file, 'utf8').split('\n');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw new RedirectError(
+      `${file} cannot be read: ${error instanceof Error ? error.message : error}. ${legacyNeeds}`,
+    );
+  }
 }
 
 /** A kernel that was told ipv6.disable=1 has no IPv6 at all, and ip6tables fails there. */
 function families(): Family[] {
-  return hasIpv6() ? [4, 6] : [4];
-}
-
-export function hasIpv6(): boolean {
-  return read('/proc/net/if_inet6', 'none') !== 'none';
+  return existsSync('/proc/net/if_inet6') ? [4, 6] : [4];
 }
 
 function program(backend: Backend, family: Family, ending: 'save' | 'restore'): string {
   return `${backend.replace('iptables', family === 6 ? 'ip6tables' : 'iptables')}-${ending}`;
-}
-
-function read(file: string, fallback = ''): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return fallback;
-  }
 }
 
 function isExecutable(file: string): boolean {

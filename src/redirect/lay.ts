@@ -56,8 +56,7 @@ function candidates(order: Order): readonly Backend[] {
     throw new RedirectError(
       'none of nft, iptables-nft-restore and iptables-legacy-restore (with their ip6tables) is on the PATH. Debian and Alpine: install the package nftables, or iptables.',
     );
-  // What is to go is looked for everywhere, so one turn does.
-  return order.redirect ? found : found.slice(0, 1);
+  return found;
 }
 
 function installed({ backend }: Order): readonly Backend[] {

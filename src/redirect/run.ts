@@ -36,7 +36,7 @@ function remedy(program: string, said: string): string {
   if (/lock/.test(said) && legacy) return 'Name a file that may be written: XTABLES_LOCKFILE=/tmp/xtables.lock.';
   if (/permitted|denied|must be root|unable to initialize/i.test(said))
     return legacy
-      ? 'It needs the capabilities NET_ADMIN and NET_RAW in this network namespace, and user 0; nft needs only the first.'
+      ? legacyNeeds
       : 'It needs the capability NET_ADMIN in this network namespace: in Kubernetes an init container that runs as user 0 with capabilities: { drop: [ALL], add: [NET_ADMIN] }.';
   if (
     /not supported|No such file or directory|does not exist|Couldn't load|missing kernel module|Invalid argument/i.test(
@@ -46,6 +46,9 @@ function remedy(program: string, said: string): string {
     return 'The kernel may lack what it needs (nat, redirect, owner): try another --backend; in a user namespace with a single user go by --mark.';
   return 'What would be fed to it is printed by --dry-run.';
 }
+
+export const legacyNeeds =
+  'It needs the capabilities NET_ADMIN and NET_RAW in this network namespace, and user 0; nft needs only the first.';
 
 function packageOf(program: string): string {
   if (program === 'nft') return 'nftables';

@@ -1,5 +1,5 @@
 // What the tests of pods share: is this machine up to it, programs inside a pod, the rules laid by the real command.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe } from 'vitest';
 import type { Network } from '../../src/demo/pods/network.ts';
-import { environment, type Kind, networkSupport } from '../../src/demo/pods/support.ts';
+import { environment, type Kind, networkSupport, unshareWords } from '../../src/demo/pods/support.ts';
 import { isInstalled } from '../../src/redirect/backend.ts';
 import { type Backend, backends } from '../../src/redirect/redirect.ts';
 
@@ -25,11 +25,30 @@ else console.error(`SKIPPED: tests of pods need ${lacks}`);
 /** Skipped where the machine lacks something, and says what. */
 export const describePods = lacks === undefined ? describe : describe.skip;
 
+// Who is no root may not write where iptables-legacy has its lock.
+const locks = kind === 'root' ? undefined : mkdtempSync(join(tmpdir(), 'lanekeeper-locks-'));
+process.on('exit', () => locks && rmSync(locks, { recursive: true, force: true }));
+export const lockFile: NodeJS.ProcessEnv = locks === undefined ? {} : { XTABLES_LOCKFILE: join(locks, 'xtables.lock') };
+
+/** Those whose programs are here, and that this kernel can lay a rule with; all of them where everything is skipped. */
 export const installedBackends: Backend[] = backends.filter((backend) => {
-  const found = isInstalled(backend);
-  if (!found) console.error(`SKIPPED: ${backend} needs its programs (Debian: packages nftables, iptables)`);
-  return found;
+  const why = lacks === undefined ? whyNot(backend) : undefined;
+  if (why !== undefined) console.error(`SKIPPED: tests of ${backend}: ${why}`);
+  return why === undefined;
 });
+
+function whyNot(backend: Backend): string | undefined {
+  if (!isInstalled(backend)) return 'its programs are not here (Debian: packages nftables, iptables)';
+  if (backend === 'nft') return undefined; // without it there is no network of pods
+  const [program = '', ...args] = [...unshareWords(kind), '--', `${backend}-restore`];
+  const input = '*nat\n-A OUTPUT -p tcp -j REDIRECT --to-ports 1\nCOMMIT\n';
+  const { status, stderr } = spawnSync(program, args, {
+    input,
+    encoding: 'utf8',
+    env: { ...environment(), ...lockFile },
+  });
+  return status === 0 ? undefined : stderr.trim();
+}
 
 export type Ended = { readonly code: number; readonly out: string; readonly err: string };
 
@@ -51,11 +70,6 @@ export function runIn(
 }
 
 export const lanekeeper = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-// Who is no root may not write where iptables-legacy has its lock.
-const locks = kind === 'root' ? undefined : mkdtempSync(join(tmpdir(), 'lanekeeper-locks-'));
-process.on('exit', () => locks && rmSync(locks, { recursive: true, force: true }));
-export const lockFile: NodeJS.ProcessEnv = locks === undefined ? {} : { XTABLES_LOCKFILE: join(locks, 'xtables.lock') };
-
 /** `lanekeeper redirect` in a pod; the application and Envoy are told apart as this network can. */
 export function redirect(network: Network, pod: string, flags: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const identity = network.kind === 'single user' && !flags.includes('--mark') ? ['--mark', `${envoyMark}`] : [];

@@ -32,7 +32,7 @@ describePods.each(installedBackends)('lanekeeper redirect --backend %s', (backen
   const lay = (...flags: string[]) => redirect(network, 'a', ['--backend', backend, ...flags]);
 
   beforeAll(async () => {
-    network = await createNetwork({ pods: ['a', 'b'], services: [] });
+    network = await createNetwork({ pods: ['a', 'b', 'without-ipv6'], services: [] });
     ({ address: a, address6: a6 } = network.pod('a'));
     ({ address: b, address6: b6 } = network.pod('b'));
     await listen(network, 'a', envoyUid, [
@@ -191,6 +191,16 @@ describePods.each(installedBackends)('lanekeeper redirect --backend %s', (backen
     expect(await lay('--remove')).toEqual({ code: 0, out: 'There are no rules of lanekeeper here\n', err: '' });
   });
 
+  test('where IPv6 is off lays without its address, and says so', async () => {
+    const pod = 'without-ipv6';
+    await runIn(network, pod, 0, ['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6']);
+    expect(await redirect(network, pod, ['--backend', backend])).toMatchObject({
+      code: 0,
+      err: 'lanekeeper redirect: IPv6 is off on the loopback interface: laid without ::6\n',
+    });
+    expect((await redirect(network, pod, ['--remove'])).out).toBe(`Removed the rules of ${backend}\n`);
+  });
+
   describe('that fails', () => {
     const failing = backend === 'nft' ? 'nft' : `${backend.replace('iptables', 'ip6tables')}-restore`;
     let folder: string;
@@ -222,6 +232,20 @@ describePods.each(installedBackends)('lanekeeper redirect --backend %s', (backen
         expect.stringMatching(/needs the capabilit(y NET_ADMIN|ies NET_ADMIN and NET_RAW) /),
       ]);
       expect(await rules(network, backend)).toEqual([]);
+      expect((await lay()).code).toBe(0);
+      const removing = await runIn(network, 'a', applicationUid, [...argv, '--remove'], {
+        XTABLES_LOCKFILE: '/dev/null',
+      });
+      expect([removing.code, removing.err]).toEqual([1, expect.stringContaining('NET_ADMIN')]);
+      expect((await lay('--remove')).out).toBe(`Removed the rules of ${backend}\n`);
+    });
+
+    test.runIf(installedBackends.at(-1) !== backend)('auto goes on to the next one that can', async () => {
+      const rest = installedBackends.slice(installedBackends.indexOf(backend) + 1);
+      const { code, out } = await redirect(network, 'a', [], { PATH: `${folder}:${environment()['PATH']}` });
+      expect([code, out]).toEqual([0, expect.stringMatching(`^Laid by ${backend === 'nft' ? rest[0] : 'nft'}: `)]);
+      expect(await call(network, application, b6, 8080)).toBe(`15001 of [${b6}]:8080 by ${a6}`);
+      expect((await redirect(network, 'a', ['--remove'])).out).toMatch(/^Removed the rules of /);
     });
 
     test('leaves what was there before', async () => {

@@ -29,7 +29,7 @@ table inet attempt {
 RULES
 `;
 
-/** The best kind that works here, tried for real; else what stands in the way, for the one who can change it. */
+/** The best kind that works here (or the one that LANEKEEPER_PODS names), tried for real; else what stands in the way, for the one who can change it. */
 export function networkSupport(wanted = process.env['LANEKEEPER_PODS']): { kind: Kind } | { lacks: string } {
   if (process.platform !== 'linux') return { lacks: `Linux (this is ${process.platform})` };
   const needed = {

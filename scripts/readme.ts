@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { reasons } from '../src/decision/decision.ts';
 import { createMetrics } from '../src/metrics.ts';
+import { redirectTable } from '../src/redirect/flags.ts';
 import { conditionTypes, conditionWords } from '../src/rules/conditions/condition.ts';
+import type { FlagTable } from '../src/settings/flags.ts';
 import { settingTable } from '../src/settings/table.ts';
 import { places } from '../test/repository/architecture.ts';
 
@@ -12,7 +14,8 @@ export const readmeFile = fileURLToPath(new URL('../README.md', import.meta.url)
 /** The README with its generated tables as the code has them now. */
 export async function renderReadme(): Promise<string> {
   const tables = {
-    settings: settings(),
+    settings: flags(settingTable),
+    redirect: flags(redirectTable),
     metrics: await metrics(),
     reasons: reasonRows(),
     conditions: conditions(),
@@ -33,14 +36,14 @@ function withTable(text: string, name: string, rows: string): string {
   return `${text.slice(0, start + opening.length)}${rows}\n${text.slice(end)}`;
 }
 
-function settings(): string {
-  const rows = Object.entries(settingTable).map(([name, { value, fallback, help }]) => [
+function flags(rows: FlagTable): string {
+  const cells = Object.entries(rows).map(([name, { value, fallback, help }]) => [
     `\`--${name}\``,
-    code(value),
+    value === '' ? '' : code(value),
     fallback,
     help,
   ]);
-  return table(['flag', 'value', 'default', 'what'], rows);
+  return table(['flag', 'value', 'default', 'what'], cells);
 }
 
 async function metrics(): Promise<string> {
@@ -88,6 +91,7 @@ const purposes: Readonly<Record<string, string>> = {
   explain: 'what happens to one request, by the very tables and decisions',
   demo: "the article's demonstration: applications, rules, who runs where",
   sidecar: 'a sidecar put together: what is opened, in which order, how it ends',
+  redirect: "leading a pod's connections through its Envoy: nft, iptables",
   settings: 'flags and environment → settings',
   admin: 'health, metrics, statistics of lanes',
   supervisor: "Envoy's binary, its life, its admin socket",

@@ -5,6 +5,7 @@ import * as check from './check.ts';
 import * as demo from './demo.ts';
 import * as explain from './explain.ts';
 import { print, printError } from './output.ts';
+import * as redirect from './redirect.ts';
 import * as sidecar from './sidecar.ts';
 
 export type Command = {
@@ -14,7 +15,7 @@ export type Command = {
   readonly run: (args: readonly string[]) => Promise<number>;
 };
 
-const commands = new Map<string, Command>(Object.entries({ sidecar, check, explain, bootstrap, demo }));
+const commands = new Map<string, Command>(Object.entries({ sidecar, redirect, check, explain, bootstrap, demo }));
 
 /** Runs a command line without the program's name; resolves to its exit code. */
 export async function run([name, ...args]: readonly string[]): Promise<number> {

@@ -1,9 +1,9 @@
 // Settings of a sidecar, from flags and environment; every mistake at once.
 import { hostname } from 'node:os';
-import { parseArgs } from 'node:util';
 import { passPort } from '../envoy/listeners/captured.ts';
 import { type Address, type Workload, workloadLabelKey } from '../mesh/workload.ts';
 import type { Problem, Result } from '../problem.ts';
+import { readFlags } from './flags.ts';
 import * as form from './forms.ts';
 import { type SettingName, settingTable, variableOf } from './table.ts';
 
@@ -44,7 +44,7 @@ export function parseSettings(
   env: Readonly<Record<string, string | undefined>>,
 ): Result<Settings> {
   const problems: Problem[] = [];
-  const given = flagsOf(args, problems);
+  const given = readFlags(args, { table: settingTable, command: 'sidecar', problems });
   const textOf = (name: SettingName): string => given.get(name) ?? env[variableOf(name)] ?? '';
   const read = <T>(name: SettingName, parse: (text: string) => form.Parsed<T>): T | undefined => {
     const text = textOf(name);
@@ -131,36 +131,8 @@ function nacosSettings(read: Read): NacosSettings | undefined {
   return servers && { servers, ...settings };
 }
 
-function flagsOf(args: readonly string[], problems: Problem[]): Map<string, string> {
-  const options = Object.fromEntries(
-    Object.keys(settingTable).map((name) => [name, { type: 'string', multiple: true } as const]),
-  );
-  const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
-  const given = new Map<string, string>();
-  let unknownAt = -2;
-  for (const token of tokens) {
-    if (token.kind === 'positional' && token.index !== unknownAt + 1)
-      problems.push(mistake('', `unexpected ${JSON.stringify(token.value)}; a sidecar takes flags only`));
-    if (token.kind !== 'option') continue;
-    const { name, rawName, value } = token;
-    if (!isSetting(name)) {
-      problems.push(mistake(rawName, 'unknown flag; see lanekeeper sidecar --help'));
-      if (!token.inlineValue) unknownAt = token.index; // what follows was meant as its value
-    } else if (value === undefined || (!token.inlineValue && value.startsWith('--')))
-      problems.push(mistake(rawName, `found no value, expected ${settingTable[name].value}`));
-    else if (!given.has(name)) given.set(name, value);
-    else if (settingTable[name].value.endsWith(',…')) given.set(name, `${given.get(name)},${value}`);
-    else problems.push(mistake(rawName, `found ${JSON.stringify(value)} as a second value, expected one`));
-  }
-  return given;
-}
-
 function mistake(path: string, message: string): Problem {
   return { severity: 'error', path, message };
-}
-
-function isSetting(name: string): name is SettingName {
-  return Object.hasOwn(settingTable, name);
 }
 
 /** The environment's short forms of a workload's own label (opensergo.md, WorkloadLabelRule). */

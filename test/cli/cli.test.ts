@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { redirectTable } from '../../src/redirect/flags.ts';
 import { settingTable, variableOf } from '../../src/settings/table.ts';
 import { serviceText } from '../mesh/fixture.ts';
 import { trafficRule } from '../rules/fixture.ts';
@@ -53,7 +54,7 @@ describe('lanekeeper', () => {
     const { code, out, err } = await lanekeeper([flag]);
     expect([code, err]).toEqual([0, '']);
     expect(out).toMatch(/^Usage: lanekeeper COMMAND \[flags\]\n/);
-    for (const command of ['sidecar', 'check', 'bootstrap', 'demo'])
+    for (const command of ['sidecar', 'redirect', 'check', 'bootstrap', 'demo'])
       expect(out).toMatch(new RegExp(`^ {2}${command} `, 'm'));
   });
 
@@ -72,7 +73,7 @@ describe('lanekeeper', () => {
     },
   );
 
-  test.each(['sidecar', 'check', 'bootstrap', 'demo'])('%s has a help', async (command) => {
+  test.each(['sidecar', 'redirect', 'check', 'bootstrap', 'demo'])('%s has a help', async (command) => {
     const out = expect.stringMatching(new RegExp(`^Usage: lanekeeper ${command} `));
     expect(await lanekeeper([command, '--help'])).toEqual({ code: 0, out, err: '' });
   });
@@ -229,6 +230,33 @@ test('lanekeeper sidecar with wrong settings starts nothing, says all of them an
       .split('\n')
       .map((line) => line.split(':')[0]),
   ).toEqual(['--admin', '--drain', '--inbound', '--config']);
+});
+
+describe('lanekeeper redirect', () => {
+  const golden = readFileSync(new URL('../redirect/goldens/with-exclusions.nft', import.meta.url), 'utf8');
+  const exclusions = [
+    ...['--exclude-inbound', '9100,9200-9210', '--exclude-outbound', '443,9000-9010'],
+    ...['--exclude-cidr', '192.0.2.0/24,fd00::/8'],
+  ];
+
+  test('--help lists every flag', async () => {
+    const { out } = await lanekeeper(['redirect', '--help']);
+    for (const name of Object.keys(redirectTable)) expect(out).toMatch(new RegExp(`^  --${name}( |$)`, 'm'));
+  });
+
+  test('--dry-run prints what would be fed to what, as a script and for programs; nobody needs leave for it', async () => {
+    const flags = ['redirect', '--dry-run', '--backend', 'nft', ...exclusions];
+    const [text, json] = [await lanekeeper(flags), await lanekeeper([...flags, '--format', 'json'])];
+    expect([text.code, json.code]).toEqual([0, 0]);
+    expect(text.out).toContain(`nft -f - <<'RULES'\n${golden}RULES\n`);
+    expect((JSON.parse(json.out) as object[]).at(-1)).toEqual({ command: ['nft', '-f', '-'], input: golden });
+  });
+
+  test('with wrong flags says all that is wrong and does nothing', async () => {
+    const { code, out, err } = await lanekeeper(['redirect', '--uid', 'x', '--backend', 'y', '--z']);
+    expect([code, out]).toEqual([64, '']);
+    expect(err.split('\n').map((line) => line.split(':')[0])).toEqual(['--z', '--uid', '--backend', '']);
+  });
 });
 
 describe('colours', () => {

@@ -25,6 +25,7 @@ export const places: Readonly<Record<string, Place>> = {
   supervisor: { imports: ['problem.ts'] },
   admin: { imports: ['metrics.ts', 'problem.ts'] },
   settings: { imports: ['envoy', 'mesh', 'traffic', 'problem.ts'] },
+  redirect: { imports: ['settings', 'mesh', 'problem.ts'] },
   sidecar: {
     imports: [
       ...['admin', 'decision', 'envoy', 'extproc', 'mesh', 'propagation', 'rules', 'settings', 'sources', 'supervisor'],
@@ -44,6 +45,7 @@ export const places: Readonly<Record<string, Place>> = {
         'extproc',
         'mesh',
         'propagation',
+        'redirect',
         'rules',
         'settings',
         'sources',

@@ -2,7 +2,7 @@
 
 import type { Workload } from '../mesh/workload.ts';
 import { control, dynamicResources } from './clusters/control.ts';
-import { application, capturedClusters, processor } from './clusters/own.ts';
+import { application, capturedClusters, marking, processor } from './clusters/own.ts';
 import { passListener } from './listeners/captured.ts';
 import { type Resource, type RunPaths, rememberingKey } from './resource.ts';
 
@@ -54,9 +54,12 @@ export function renderBootstrap({ workload, paths, remembering }: BootstrapInput
         processor(paths.processorSocket),
         control(paths.controlSocket),
         ...inbound.filter(({ captured }) => !captured).map(application),
-        ...(interception ? capturedClusters() : []),
+        ...(interception ? capturedClusters(interception) : []),
       ],
     },
     dynamic_resources: dynamicResources,
+    ...(interception?.mark !== undefined && {
+      cluster_manager: { upstream_bind_config: marking(interception.mark) },
+    }),
   };
 }

@@ -19,7 +19,12 @@ export type Inbound = {
 };
 
 /** Where the kernel redirects connections to (`lanekeeper redirect`). */
-export type Interception = { readonly outboundPort: number; readonly inboundPort: number };
+export type Interception = {
+  readonly outboundPort: number;
+  readonly inboundPort: number;
+  /** Put on every connection that Envoy opens, where the kernel's rules cannot know it by its user. */
+  readonly mark?: number;
+};
 
 export type Outbound = {
   /** Local address that the application calls in place of the service. */

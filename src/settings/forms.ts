@@ -118,15 +118,17 @@ export function inbound(given: string): Parsed<Inbound[]> {
   });
 }
 
-/** `yes` for the usual ports, `no`, or two others: `15001:15006`. */
+/** `yes` for the usual ports, `no`, or two others and a mark: `15001:15006:0x539`. */
 export function interception(given: string): Parsed<Interception | undefined> {
   if (given === 'no') return { value: undefined };
-  const [outboundPort, inboundPort, ...more] = given === 'yes' ? [15001, 15006] : given.split(':').map(Number);
-  const isPort = (port: number | undefined): port is number =>
-    Number.isInteger(port) && Number(port) > 0 && Number(port) < 65536;
-  return isPort(outboundPort) && isPort(inboundPort) && more.length === 0
-    ? { value: { outboundPort, inboundPort } }
-    : { expected: 'yes, no, or the ports of outgoing and incoming connections such as 15001:15006' };
+  const parts = /^(\d{1,5}):(\d{1,5})(?::(0x[0-9a-fA-F]{1,8}|\d{1,10}))?$/.exec(
+    given === 'yes' ? '15001:15006' : given,
+  );
+  const [outboundPort, inboundPort, mark] = [Number(parts?.[1]), Number(parts?.[2]), parts?.[3]];
+  const isPort = (port: number) => port > 0 && port < 65_536;
+  if (!isPort(outboundPort) || !isPort(inboundPort) || Number(mark ?? 1) < 1 || Number(mark ?? 1) > 0xffff_ffff)
+    return { expected: 'yes, no, or the ports of outgoing and incoming connections such as 15001:15006' };
+  return { value: { outboundPort, inboundPort, ...(mark !== undefined && { mark: Number(mark) }) } };
 }
 
 /** `23101=b`, `23102=c.other:9090`, several parted by commas. */

@@ -40,9 +40,9 @@ export const settingTable = {
     help: 'local ports that the application calls in place of services',
   },
   intercept: {
-    value: 'yes|no|OUTBOUND:INBOUND',
+    value: 'yes|no|OUTBOUND:INBOUND[:MARK]',
     fallback: 'no',
-    help: 'connections are redirected here (lanekeeper redirect): to ports 15001 and 15006, or to others',
+    help: 'connections are redirected here (lanekeeper redirect): to ports 15001 and 15006, or to others; a mark where it goes by marks',
   },
   calls: {
     value: 'SERVICE,…',

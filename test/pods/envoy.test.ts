@@ -1,16 +1,16 @@
 // Pods as a cluster has them: the application, Envoy as another user, and the rules laid by lanekeeper redirect.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createNetwork, type Network } from '../../src/demo/pods/network.ts';
 import { environment } from '../../src/demo/pods/support.ts';
 import { findEnvoy } from '../../src/supervisor/binary.ts';
 import { type Answer, type Ask, ports } from './application.ts';
-import { podConfiguration } from './configuration.ts';
-import { applicationUid, describePods, envoyUid, installedBackends, redirect, runIn, startIn } from './pods.ts';
+import { applicationUid, describePods, installedBackends, redirect, runIn, startIn } from './pods.ts';
+import { showServices, startSidecar } from './sidecar.ts';
 
 const pods = ['a', 'b', 'b-gray', 'outside', 'data'] as const;
 type PodName = (typeof pods)[number];
@@ -34,6 +34,7 @@ describePods.each(installedBackends)('pods whose connections %s leads through En
   let network: Network;
   let folder: string;
   const applications = new Map<PodName, Application>();
+  const sidecars = new Map<PodName, Sidecar>();
   const ask = (pod: PodName, what: Ask) => application(pod).ask(what);
   const application = (pod: PodName) => applications.get(pod) as Application;
 
@@ -55,7 +56,8 @@ describePods.each(installedBackends)('pods whose connections %s leads through En
       body: 'welcome to data',
     });
     const envoy = await findEnvoy({ envoy: undefined, say: console.log });
-    await Promise.all(withEnvoy.map((pod) => startEnvoy({ network, pod, envoy, folder })));
+    showServices(network, folder);
+    for (const pod of withEnvoy) sidecars.set(pod, await startSidecar({ network, pod, envoy, folder }));
     for (const pod of withEnvoy)
       expect(await redirect(network, pod, ['--backend', backend])).toMatchObject({ code: 0, err: '' });
   }, 120_000);
@@ -80,8 +82,9 @@ describePods.each(installedBackends)('pods whose connections %s leads through En
       ] as const) {
         const headers = { host: 'b', 'x-opensergo-traffic': label };
         const { status, body } = await ask('a', { kind: 'http', url, headers });
-        // By Envoy of the called pod: its application sees the sign of it.
-        expect([status, JSON.parse(body)]).toEqual([200, { name, host: 'b', peer: '127.0.0.6' }]);
+        // By Envoy of the called pod, over either family: its application sees the sign of it.
+        const peer = expect.stringMatching(/^(127\.0\.0\.6|::6)$/);
+        expect([status, JSON.parse(body)]).toEqual([200, { name, host: 'b', peer }]);
       }
     },
   );
@@ -94,16 +97,28 @@ describePods.each(installedBackends)('pods whose connections %s leads through En
       });
   });
 
-  test('HTTP to a pod goes to that very pod, over IPv4 and IPv6', async () => {
-    const headers = { 'x-opensergo-traffic': 'gray' };
+  test('an instance that the client picked itself is kept where its lane is right, and replaced where it is wrong', async () => {
     for (const [family, peer] of [
       ['address', '127.0.0.6'],
       ['address6', '::6'],
-    ] as const) {
-      const host = `${inUrl(network.pod('b')[family])}:${ports.http}`;
-      const { status, body } = await ask('a', { kind: 'http', url: `http://${host}/`, headers });
-      expect([status, JSON.parse(body)]).toEqual([200, { name: 'b', host, peer }]);
-    }
+    ] as const)
+      for (const [picked, label, name] of [
+        ['b', undefined, 'b'],
+        ['b', 'gray', 'b-gray'],
+        ['b-gray', 'gray', 'b-gray'],
+        ['b-gray', undefined, 'b'],
+      ] as const) {
+        const host = `${inUrl(network.pod(picked)[family])}:${ports.http}`;
+        const headers = label === undefined ? {} : { 'x-opensergo-traffic': label };
+        const { status, body } = await ask('a', { kind: 'http', url: `http://${host}/`, headers });
+        expect([status, JSON.parse(body).name, JSON.parse(body).host]).toEqual([200, name, host]);
+        if (picked === name) expect(JSON.parse(body).peer).toBe(peer);
+      }
+  });
+
+  test('what is about one instance is left to it, whatever the lane', async () => {
+    const url = `http://${network.pod('b-gray').address}:${ports.http}/actuator/health`;
+    expect(JSON.parse((await ask('a', { kind: 'http', url })).body).name).toBe('b-gray');
   });
 
   test('who has no Envoy is spread by the service over every version, and comes in by the Envoy of the pod', async () => {
@@ -143,7 +158,8 @@ describePods.each(installedBackends)('pods whose connections %s leads through En
 
   test('a pod that calls its own service reaches itself through its Envoy, once', async () => {
     const own = await ask('b', { kind: 'http', url: 'http://b/' });
-    expect([own.status, JSON.parse(own.body)]).toEqual([200, { name: 'b', host: 'b', peer: '127.0.0.6' }]);
+    const peer = expect.stringMatching(/^(127\.0\.0\.6|::6)$/);
+    expect([own.status, JSON.parse(own.body)]).toEqual([200, { name: 'b', host: 'b', peer }]);
     const other = await ask('b', { kind: 'http', url: 'http://b/', headers: { 'x-opensergo-traffic': 'gray' } });
     expect(JSON.parse(other.body)).toMatchObject({ name: 'b-gray' });
     for (const host of [network.pod('b').address, `[${network.pod('b').address6}]`, '127.0.0.1', '[::1]']) {
@@ -210,6 +226,30 @@ describePods.each(installedBackends)('pods whose connections %s leads through En
     expect(body).toBe('+PONG\r\n');
   });
 
+  // Last but one, because it takes a pod away.
+  test('a pod is drained without a lost request: out of the registry, then SIGTERM', async () => {
+    const url = `http://${network.service('b').address}/`;
+    const answers = new Map<string, number>();
+    let ended = false;
+    const load = Array.from({ length: 4 }, async () => {
+      while (!ended) {
+        const { status, body } = await ask('a', { kind: 'http', url, headers: { 'x-opensergo-traffic': 'gray' } });
+        const who = status === 200 ? JSON.parse(body).name : `${status} ${body}`;
+        answers.set(who, (answers.get(who) ?? 0) + 1);
+      }
+    });
+    await vi.waitFor(() => expect(answers.get('b-gray')).toBeGreaterThan(100), { timeout: 20_000 });
+    showServices(network, folder, ['b-gray']);
+    await vi.waitFor(() => expect(answers.get('b')).toBeGreaterThan(100), { timeout: 20_000 });
+    const { process: leaving } = sidecars.get('b-gray') as Sidecar;
+    const exited = new Promise((resolve) => leaving.once('exit', resolve));
+    leaving.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    ended = true;
+    await Promise.all(load);
+    expect([...answers.keys()].sort()).toEqual(['b', 'b-gray']);
+  }, 60_000);
+
   test('who connects to the ports of Envoy itself is cut off, without a loop', async () => {
     const { address, address6 } = network.pod('a');
     const attempts: [PodName, string][] = [
@@ -219,28 +259,27 @@ describePods.each(installedBackends)('pods whose connections %s leads through En
       ['outside', address],
       ['outside', address6],
     ];
-    const before = await connections(ask);
+    const before = await connections(sidecars.get('a') as Sidecar);
     for (const [pod, host] of attempts)
       for (const port of [15001, 15006]) {
         const { status, body } = await ask(pod, { kind: 'open', host, port, send: 'hello' });
         expect([status, body]).toEqual([0, expect.stringMatching(/closed|ECONNRESET|ECONNREFUSED|EPIPE/)]);
       }
     // All but that to its own address at 15001, where nobody listens.
-    expect((await connections(ask)) - before).toBe(attempts.length * 2 - 1);
+    expect((await connections(sidecars.get('a') as Sidecar)) - before).toBe(attempts.length * 2 - 1);
   });
 });
 
-/** How many connections the two listeners of a's Envoy have taken. */
-async function connections(ask: (pod: PodName, what: Ask) => Promise<Answer>): Promise<number> {
-  const { body } = await ask('a', {
-    kind: 'http',
-    url: 'http://127.0.0.1:15000/stats?filter=^listener.*downstream_cx_total$',
-  });
+/** How many connections the two listeners of an Envoy have taken. */
+async function connections({ admin }: Sidecar): Promise<number> {
+  const body = await admin.get('/stats?filter=^listener.*downstream_cx_total$');
   return [...body.matchAll(/^listener\.[^w]*_150\d\d\.downstream_cx_total: (\d+)$/gm)].reduce(
     (sum, [, count]) => sum + Number(count),
     0,
   );
 }
+
+type Sidecar = Awaited<ReturnType<typeof startSidecar>>;
 
 type Application = { ask(what: Ask): Promise<Answer> };
 
@@ -266,28 +305,6 @@ async function startApplication(network: Network, pod: PodName): Promise<Applica
       });
     },
   };
-}
-
-type EnvoyOptions = {
-  readonly network: Network;
-  readonly pod: PodName;
-  readonly envoy: string;
-  readonly folder: string;
-};
-
-async function startEnvoy({ network, pod, envoy, folder }: EnvoyOptions): Promise<void> {
-  const lane = { base: 'b', gray: 'b-gray' };
-  const configuration = podConfiguration({
-    network,
-    pod,
-    outbound: [80, ports.http, ports.http2, ports.grpc],
-    inbound: [ports.http, ports.http2, ports.grpc],
-    lanes: { b: { port: ports.http, ...lane }, 'b-grpc': { port: ports.grpc, ...lane } },
-  });
-  const file = join(folder, `${pod}.json`);
-  writeFileSync(file, JSON.stringify(configuration));
-  const argv = [envoy, '-c', file, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'info'];
-  await startIn(network, pod, envoyUid, argv, 'starting main dispatch loop');
 }
 
 async function startMariadb(network: Network, folder: string): Promise<void> {

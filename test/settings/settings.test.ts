@@ -133,7 +133,11 @@ const everySetting: Readonly<Record<SettingName, [string, string, object]>> = {
   ],
   'nacos-user': ['me', 'x', { nacos: { user: 'me' } }],
   'nacos-password-file': ['/p', '/q', { nacos: { passwordFile: '/p' } }],
-  intercept: ['15001:15006', 'no', { workload: { interception: { outboundPort: 15001, inboundPort: 15006 } } }],
+  intercept: [
+    '15001:15006:0x539',
+    'no',
+    { workload: { interception: { outboundPort: 15001, inboundPort: 15006, mark: 1337 } } },
+  ],
   calls: ['b, c.other', 'd', { workload: { calls: ['b', 'c.other'] } }],
   propagation: ['header', 'trace', { workload: { propagation: 'header' } }],
   'edge-trace': ['keep', 'strip', { workload: { edgeTrace: 'keep' } }],

@@ -1,6 +1,6 @@
 // Clusters that no service is behind: the application of the pod, the processor, and wherever a connection was going.
 
-import type { Inbound } from '../../mesh/workload.ts';
+import type { Inbound, Interception } from '../../mesh/workload.ts';
 import { processorConnectionMs } from '../../traffic/agreement.ts';
 import {
   applicationCluster,
@@ -31,10 +31,11 @@ export function application(inbound: Inbound): Resource {
  * Where connections go that the kernel redirected: to the application (whose peer is then 127.0.0.6 or ::6, by which the
  * kernel's rules know what has been here already), to the instance that a client picked, or to an address nobody knows.
  */
-export function capturedClusters(): Resource[] {
+export function capturedClusters({ mark }: Interception): Resource[] {
   const sources = {
     source_address: { address: '127.0.0.6', port_value: 0 },
     extra_source_addresses: [{ address: { address: '::6', port_value: 0 } }],
+    ...marking(mark),
   };
   return [
     { ...originalDestination(capturedCluster, '0.25s'), upstream_bind_config: sources },
@@ -42,6 +43,12 @@ export function capturedClusters(): Resource[] {
     originalDestination(passthroughCluster, '5s'),
     { name: blackholeCluster, type: 'STATIC', connect_timeout: '1s' },
   ];
+}
+
+/** SO_MARK on what is opened. */
+export function marking(mark: number | undefined): Resource {
+  if (mark === undefined) return {};
+  return { socket_options: [{ level: 1, name: 36, int_value: mark, state: 'STATE_PREBIND' }] };
 }
 
 function originalDestination(name: string, timeout: string): Resource {

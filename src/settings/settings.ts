@@ -1,5 +1,6 @@
 // Settings of a sidecar, from flags and environment; every mistake at once.
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { passPort } from '../envoy/listeners/captured.ts';
 import { type Address, type Workload, workloadLabelKey } from '../mesh/workload.ts';
 import type { Problem, Result } from '../problem.ts';
@@ -12,6 +13,8 @@ export type Settings = {
   readonly config: readonly string[];
   readonly nacos?: NacosSettings;
   readonly runDirectory: string;
+  /** File of what was good last. */
+  readonly snapshot: string;
   readonly admin: { readonly address: string; readonly port: number };
   readonly envoy: string | undefined;
   readonly concurrency: number;
@@ -63,6 +66,7 @@ export function parseSettings(
   const trustedHops = read('trusted-hops', form.hops);
   const interception = read('intercept', form.interception);
   const calls = read('calls', form.list);
+  const runDirectory = read('run-dir', form.text) ?? settingTable['run-dir'].fallback;
   const nacos = nacosSettings(read);
   const admin = read('admin', form.addressOrAny) ?? { address: '127.0.0.1', port: 15020 };
   const settings: Settings = {
@@ -83,7 +87,8 @@ export function parseSettings(
     },
     config: read('config', form.list) ?? [],
     ...(nacos && { nacos }),
-    runDirectory: read('run-dir', form.text) ?? settingTable['run-dir'].fallback,
+    runDirectory,
+    snapshot: read('snapshot', form.text) ?? join(runDirectory, 'last-good.json'),
     admin,
     envoy: read('envoy', form.text),
     concurrency: read('concurrency', form.count) ?? 1,

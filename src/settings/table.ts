@@ -69,6 +69,11 @@ export const settingTable = {
     fallback: 'everybody',
     help: 'who may send labels to ports that are no edges; others are met as at an edge',
   },
+  snapshot: {
+    value: 'FILE',
+    fallback: 'last-good.json in --run-dir',
+    help: 'where rules and services that were good outlive this process, for a start without their source',
+  },
   'run-dir': { value: 'FOLDER', fallback: '/run/lanekeeper', help: "sockets and Envoy's files; one a sidecar" },
   admin: { value: '[ADDRESS:]PORT', fallback: '127.0.0.1:15020', help: '/live, /ready, /metrics, /problems' },
   envoy: { value: 'FILE|external', fallback: 'ENVOY, the PATH, or the cache', help: 'the Envoy 1.40 to start' },

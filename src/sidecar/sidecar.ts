@@ -100,6 +100,7 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
     let reported: readonly Problem[] = [];
     const inForce = await openInForce({
       sources: [filesSource(settings.config)],
+      snapshot: settings.snapshot,
       onGeneration(generation) {
         report(generation, reported, { metrics, log });
         reported = generation.problems;

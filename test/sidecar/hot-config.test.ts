@@ -147,3 +147,22 @@ describe('a sidecar that is not ready says what it waits for:', () => {
     expect(await ready()).toMatchObject({ status: 200 });
   });
 });
+
+test('a sidecar that starts without its source serves what was good last, and says so', async () => {
+  const stage = await openStage();
+  try {
+    const files = ['rules.yaml', 'services.yaml'].map((name) => join(stage.folder, name));
+    const config = ['--config', files.join(',')];
+    const first = await stage.start(config);
+    expect(await call(stage.outbound)).toMatchObject({ status: 200, body: 'b-base' });
+    process.kill(first.pid, 'SIGTERM');
+    await first.exited;
+    for (const file of files) rmSync(file);
+    const { adminPort } = await stage.start(config);
+    expect(await call(stage.outbound)).toMatchObject({ status: 200, body: 'b-base' });
+    const { body } = await call(adminPort, { path: '/problems' });
+    expect(body).toContain('what it held last stands');
+  } finally {
+    await stage.close();
+  }
+});

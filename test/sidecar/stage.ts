@@ -105,8 +105,13 @@ export async function openStage() {
     return processesNaming(`--config-path ${join(run, 'bootstrap.json')}`);
   }
 
+  /** What was good stays, for the next start; the rest must go. */
   function files(): string[] {
-    return existsSync(run) ? readdirSync(run).sort() : [];
+    return existsSync(run)
+      ? readdirSync(run)
+          .filter((name) => name !== 'last-good.json')
+          .sort()
+      : [];
   }
 
   async function close(): Promise<void> {

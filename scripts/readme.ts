@@ -54,6 +54,10 @@ async function metrics(): Promise<string> {
       code('lanekeeper_requests_total'),
       "Requests to services, by the lane that was wanted and the one that answered; Envoy's count.",
     ],
+    [
+      code('lanekeeper_passed_through_total'),
+      'Requests that were left alone: to addresses nobody knows (unknown), or about one instance.',
+    ],
     [code('lanekeeper_fallbacks_total'), "Labelled requests that base answered, by service; Envoy's count."],
     [code('lanekeeper_unanswered_total'), "Requests that asked the processor in vain, by service; Envoy's count."],
   ];

@@ -14,6 +14,9 @@ export type LaneCount = {
   readonly count: number;
 };
 
+/** What nobody knows, or is about one instance (envoy/destinations/hosts.ts). */
+const passedThrough = 'passthrough';
+
 const line = /^envoy_lanekeeper_requests\{([^}]*)\} (\d+)$/;
 
 /** Reads Envoy's Prometheus text. Route names are ours (envoy/routes/service.ts): `b/gray:asked`. */
@@ -25,10 +28,12 @@ export function readLaneCounts(text: string): LaneCount[] {
     const route = /^([^/]+)\/([^:]+)(?::(.+))?$/.exec(tags['route'] ?? '');
     if (!route) return [];
     const [, service = '', wanted = '', how = ''] = route;
-    const { lane, failed_open, flags = '', code = '' } = tags;
+    const { failed_open, flags = '', code = '' } = tags;
+    const isPick = flags === '-' && Number(tags['attempts'] ?? 0) > 0; // kept, so it is what was wanted
+    const lane = given(tags['lane']) || (isPick && wanted !== passedThrough ? wanted : '');
     const failedOpen = failed_open === '1' || !['', '0'].includes(given(tags['call_status']));
     const count = Number(parts[2]);
-    return [{ service, wanted, how, lane: given(lane), failedOpen, flags, code, count }];
+    return [{ service, wanted, how, lane, failedOpen, flags, code, count }];
   });
 }
 
@@ -63,7 +68,7 @@ function sumBy(counts: readonly LaneCount[], keyOf: (count: LaneCount) => string
 export function renderLaneStatistics(envoyText: string): string {
   const counts = readLaneCounts(envoyText);
   const requests = sumBy(
-    counts.filter(({ service }) => service !== inbound),
+    counts.filter(({ service, wanted }) => service !== inbound && wanted !== passedThrough),
     ({ count, failedOpen, ...labels }) => labelsOf(labels),
   );
   return [
@@ -73,6 +78,9 @@ export function renderLaneStatistics(envoyText: string): string {
     '# HELP lanekeeper_fallbacks_total Labelled requests that base answered.',
     '# TYPE lanekeeper_fallbacks_total counter',
     ...rowsOf('lanekeeper_fallbacks_total', fallbacks(counts)),
+    '# HELP lanekeeper_passed_through_total Requests that were left alone: to addresses nobody knows (unknown), or about one instance.',
+    '# TYPE lanekeeper_passed_through_total counter',
+    ...rowsOf('lanekeeper_passed_through_total', sumByService(counts.filter(({ wanted }) => wanted === passedThrough))),
     '# HELP lanekeeper_unanswered_total Requests that asked the processor in vain, to a service or to this application (in).',
     '# TYPE lanekeeper_unanswered_total counter',
     ...rowsOf('lanekeeper_unanswered_total', unanswered(counts)),

@@ -53,6 +53,29 @@ test('what Envoy counted is read by service, lane that was wanted, and lane that
   ]);
 });
 
+test('a pick that was kept is known by its attempt, what passed through by its route, and neither is Envoy itself', () => {
+  const rows = `
+envoy_lanekeeper_requests{route="b/gray",lane="-",attempts="1",flags="-",code="200"} 5
+envoy_lanekeeper_requests{route="b/base:unknown",lane="-",attempts="1",flags="-",code="200"} 3
+envoy_lanekeeper_requests{route="b/gray",lane="base",attempts="3",flags="-",code="200"} 1
+envoy_lanekeeper_requests{route="b/none:strict",lane="-",attempts="0",flags="-",code="503"} 2
+envoy_lanekeeper_requests{route="b/passthrough:instance",lane="-",attempts="1",flags="-",code="200"} 7
+envoy_lanekeeper_requests{route="unknown/passthrough",lane="-",attempts="1",flags="-",code="200"} 9
+`;
+  expect(readLaneCounts(rows).map(({ wanted, lane }) => [wanted, lane])).toEqual([
+    ['gray', 'gray'],
+    ['base', 'base'],
+    ['gray', 'base'],
+    ['none', ''],
+    ['passthrough', ''],
+    ['passthrough', ''],
+  ]);
+  expect([...fallbacks(readLaneCounts(rows))]).toEqual([['b', 4]]);
+  expect(renderLaneStatistics(rows)).toContain(
+    'lanekeeper_passed_through_total{service="b"} 7\nlanekeeper_passed_through_total{service="unknown"} 9',
+  );
+});
+
 test('a fallback is a labelled request that base answered, whatever it answered', () => {
   expect([...fallbacks(readLaneCounts(text))]).toEqual([
     ['b', 30],
@@ -86,6 +109,7 @@ test('they are rendered as Prometheus reads them, each family with its name firs
   expect(rows.filter((row) => row.startsWith('# TYPE'))).toEqual([
     '# TYPE lanekeeper_requests_total counter',
     '# TYPE lanekeeper_fallbacks_total counter',
+    '# TYPE lanekeeper_passed_through_total counter',
     '# TYPE lanekeeper_unanswered_total counter',
   ]);
   expect(rows.filter((row) => row !== '' && !row.startsWith('#') && !sample.test(row))).toEqual([]);

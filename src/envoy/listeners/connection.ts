@@ -171,6 +171,8 @@ const laneStatistics = {
           tags: [
             { name: 'route', value_format: '%ROUTE_NAME%' },
             { name: 'lane', value_format: answeringLane },
+            // An instance that the client picked has no metadata: it is known by being an attempt all the same.
+            { name: 'attempts', value_format: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%' },
             { name: 'failed_open', value_format: failedOpen },
             { name: 'call_status', value_format: callStatus },
             { name: 'flags', value_format: '%RESPONSE_FLAGS%' },

@@ -13,6 +13,10 @@ const shapes: Readonly<Record<string, (at: number) => object[]>> = {
     { condition: '==', type: 'method', value: 'GET' },
     { condition: 'prefix', type: 'path', value: `/shop/${at}/` },
   ],
+  'dubboInterface ==, dubboMethod ==': (at) => [
+    { condition: '==', type: 'dubboInterface', value: `com.shop.Service${at}` },
+    { condition: '==', type: 'dubboMethod', value: 'create' },
+  ],
   'host suffix': (at) => [{ condition: 'suffix', type: 'host', value: `.tenant-${at}.example` }],
   'header regex (no hash finds it)': (at) => [
     { condition: 'regex', type: 'header', key: 'x-user', value: `user-${at}[a-z]?` },
@@ -20,6 +24,11 @@ const shapes: Readonly<Record<string, (at: number) => object[]>> = {
   'sourceIp (no hash finds it)': (at) => [
     { condition: '==', type: 'sourceIp', value: `10.${at >> 8}.${at & 255}.0/24` },
   ],
+};
+
+/** Shapes that another request is for. */
+const others: Readonly<Record<string, Parts>> = {
+  'dubboInterface ==, dubboMethod ==': { method: 'POST', path: '/com.shop.Service9/create' },
 };
 
 const last: Parts = {
@@ -34,7 +43,7 @@ const nobody: Parts = {
 };
 
 for (const [name, conditionsOf] of Object.entries(shapes)) {
-  for (const [what, parts] of Object.entries({ 'the tenth rule': last, 'no rule': nobody })) {
+  for (const [what, parts] of Object.entries({ 'the tenth rule': others[name] ?? last, 'no rule': nobody })) {
     const [ten, thousand] = [10, 1_000].map((count) => nanosecondsFor(conditionsOf, count, parts));
     const ratio = ((thousand ?? 0) / (ten ?? 1)).toFixed(1);
     console.log(

@@ -24,6 +24,7 @@ const names = [
     'cookie',
     'x-user',
     'x-lane-source',
+    'tri-service-version',
     ...traceHeaders,
   ],
   ...['host', 'X-Opensergo-Traffic', '', 'a b', '__proto__', 'constructor', 'hasOwnProperty'],
@@ -53,6 +54,13 @@ const rules = [
       { condition: 'exists', type: 'sourceLabel', key: 'gray' },
     ],
   }),
+  trafficRule('by-call', {
+    match: [
+      { condition: 'exists', type: 'dubboMethod' },
+      { condition: 'prefix', type: 'dubboInterface', value: 'gray' },
+    ],
+  }),
+  trafficRule('by-version', { match: [{ condition: '==', type: 'dubboVersion', value: 'gray' }] }),
   trafficRule('share', { percentage: 50, match: [{ condition: '==', type: 'path', value: '/' }] }),
 ].join('');
 

@@ -61,6 +61,10 @@ const scalar = fc.oneof(
     'cookie',
     'sourceIp',
     'sourceLabel',
+    'dubboInterface',
+    'dubboMethod',
+    'dubboVersion',
+    'dubboGroup',
     '/a',
     'x-user',
     '',
@@ -88,6 +92,12 @@ const usual = fc.constantFrom(
   { condition: '!=', type: 'host', value: 'a.example' },
   { condition: '==', type: 'sourceLabel', key: 'a', value: 'gray' },
   { condition: 'notIn', type: 'sourceLabel', key: 'app', value: ['a', '%'] },
+  { condition: '==', type: 'dubboInterface', value: 'gray' },
+  { condition: 'suffix', type: 'dubboInterface', value: 'y' },
+  { condition: 'regex', type: 'dubboMethod', value: '[a-z]+|\\PN+' },
+  { condition: '!=', type: 'dubboMethod', value: 'a' },
+  { condition: 'in', type: 'dubboVersion', value: ['gray', '1.0.0'] },
+  { condition: 'absent', type: 'dubboGroup' },
 );
 const strange = fc.record(
   {
@@ -129,7 +139,7 @@ const right = fc
     selector,
     match: fc.array(usual, { maxLength: 3 }),
     percentage: fc.constantFrom(0, 12.34, 100),
-    stickyBy: fc.constantFrom(undefined, { type: 'header', key: 'x-user' }),
+    stickyBy: fc.constantFrom(undefined, { type: 'header', key: 'x-user' }, { type: 'dubboMethod' }),
   })
   .map(({ name, ...spec }) => ({
     apiVersion: 'traffic.opensergo.io/v1alpha1',
@@ -178,12 +188,20 @@ export const rulesTarget: Target = {
     JSON.stringify([...renderRoutes(workload, mesh)]);
     const rules = rulesFor(mesh.rules, { ...workload, edge: true });
     for (const text of ['gray', value]) {
-      const request = {
-        ...requestWith({ 'x-user': text, cookie: `a=${text}`, 'x-lane-source': `a=${text}` }),
-        path: `/a?a=${text}`,
+      const headers = {
+        'x-user': text,
+        cookie: `a=${text}`,
+        'x-lane-source': `a=${text}`,
+        'tri-service-version': text,
       };
-      match(indexRules(rules), request, 'w3c:1');
-      for (const rule of rules) match(indexRules([rule]), request, 'w3c:1'); // none hides behind another
+      for (const sent of [
+        { method: 'GET', path: `/a?a=${text}` },
+        { method: 'POST', path: `/${text}/a?a=${text}` },
+      ]) {
+        const request = { ...requestWith(headers), ...sent };
+        match(indexRules(rules), request, 'w3c:1');
+        for (const rule of rules) match(indexRules([rule]), request, 'w3c:1'); // none hides behind another
+      }
     }
   }) as Target['property'],
 };

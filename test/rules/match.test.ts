@@ -143,6 +143,14 @@ describe('a rule that loses says why, in the words of its condition', () => {
     [[{ condition: 'absent', type: 'header', key: 'A' }], { a: '' }, 'header A is there'],
     [[{ condition: '==', type: 'sourceIp', value: '10.0.0.0/8' }], {}, 'sourceIp is not "10.0.0.0/8"'],
     [[{ condition: '==', type: 'sourceLabel', key: 'app', value: 'a' }], {}, 'sourceLabel app is not "a"'],
+    [[{ condition: '==', type: 'dubboInterface', value: 'com.A' }], {}, 'dubboInterface is not "com.A"'],
+    [[{ condition: 'exists', type: 'dubboMethod' }], {}, 'dubboMethod is missing'],
+    [
+      [{ condition: 'in', type: 'dubboVersion', value: ['1', '2'] }],
+      { 'tri-service-version': '3' },
+      'dubboVersion is none of "1", "2"',
+    ],
+    [[{ condition: '!=', type: 'dubboGroup', value: 'g' }], { 'tri-service-group': 'g' }, 'dubboGroup is "g"'],
   ])('%j', (conditions, headers, reason) => {
     const { traffic } = rulesOf(trafficRule('gray', { match: conditions }));
     expect(explain(traffic, requestOf('/', headers), undefined).lost).toEqual([{ rule: traffic[0], reason }]);
@@ -185,7 +193,9 @@ const keyed = fc.record({
   type: fc.constantFrom('header', 'query', 'cookie', 'sourceLabel'),
   key: fc.constantFrom('a', 'B'),
 });
-const unkeyed = fc.constantFrom('path', 'method', 'host', 'sourceIp').map((type) => ({ type }));
+const unkeyed = fc
+  .constantFrom('path', 'method', 'host', 'sourceIp', 'dubboInterface', 'dubboMethod', 'dubboVersion', 'dubboGroup')
+  .map((type) => ({ type }));
 const methods = fc.constantFrom('GET', 'POST');
 const hosts = fc.constantFrom('a', 'b.a', 'A.a', 'ab');
 const addresses = fc.constantFrom('10.0.0.1', '10.1.0.1', 'fd00::1');
@@ -242,20 +252,28 @@ const anyRequest: fc.Arbitrary<Parts> = fc
   .record({
     method: methods,
     host: hosts.map((host) => `${host}:80`),
-    path: word,
+    path: fc.oneof(
+      word,
+      fc.tuple(word, word).map((parts) => parts.join('/')),
+      fc.constantFrom('', 'a/', '/a', 'a/b/a'),
+    ),
     query: some,
     cookies: some,
     headers: some,
     labels: fc.option(some, { nil: undefined }),
+    version: fc.option(word, { nil: undefined }),
+    group: fc.option(word, { nil: undefined }),
     sourceAddress: fc.option(addresses, { nil: undefined }),
   })
-  .map(({ path: below, query: pairs, cookies, headers, labels, sourceAddress, ...rest }) => ({
+  .map(({ path: below, query: pairs, cookies, headers, labels, version, group, sourceAddress, ...rest }) => ({
     ...rest,
     path: `/${below}?${joined(pairs, '&')}`,
     headers: {
       ...headers,
       cookie: joined(cookies, '; '),
       ...(labels !== undefined && { 'x-lane-source': joined(labels, '&') }),
+      ...(version !== undefined && { 'tri-service-version': version }),
+      ...(group !== undefined && { 'tri-service-group': group }),
     },
     ...(sourceAddress !== undefined && { sourceAddress }),
   }));

@@ -93,6 +93,16 @@ function sentValue({ type, key = '' }: { type: string; key?: string }, request: 
       const [, value] = pairs.map(halves).find(([name]) => decoded(name) === key) ?? [];
       return value === undefined ? undefined : decoded(value);
     }
+    case 'dubboInterface':
+    case 'dubboMethod': {
+      const [before, ...parts] = path.replace(/\?.*/s, '').split('/');
+      const isCall = method === 'POST' && before === '' && parts.length === 2 && parts.every((part) => part !== '');
+      return isCall ? parts[type === 'dubboInterface' ? 0 : 1] : undefined;
+    }
+    case 'dubboVersion':
+      return headers['tri-service-version'];
+    case 'dubboGroup':
+      return headers['tri-service-group'];
     default:
       throw new Error(`no type ${type}`);
   }

@@ -39,6 +39,16 @@ describe('a rule is never reached', () => {
       { match: [{ condition: 'prefix', type: 'sourceLabel', key: 'app', value: 'b' }] },
       { match: [{ condition: 'in', type: 'sourceLabel', key: 'app', value: ['b', 'b2'] }] },
     ],
+    [
+      'where an earlier one is for every POST',
+      { match: [{ condition: 'in', type: 'method', value: ['POST', 'PUT'] }] },
+      { match: [{ condition: 'prefix', type: 'dubboMethod', value: 'get' }] },
+    ],
+    [
+      'where an earlier one says the version by its header',
+      { match: [{ condition: '==', type: 'header', key: 'Tri-Service-Version', value: '1' }] },
+      { match: [{ condition: '==', type: 'dubboVersion', value: '1' }] },
+    ],
     ['where one of an earlier anyOf is enough', { anyOf: [[path], [header]] }, { match: [header, path] }],
     ['where every list is taken', { match: [path] }, { match: [path], anyOf: [[header], [{ ...header, key: 'b' }]] }],
     [
@@ -58,6 +68,11 @@ describe('a rule is never reached', () => {
     ['an earlier one is for other workloads', { selector: { app: 'b' }, match: [header] }, { match: [header] }],
     ['an earlier one is for edges', { match: [header] }, { selector: { app: 'b' }, match: [header] }],
     ['an earlier one matches nothing itself', { match: [header], percentage: 0 }, { match: [header] }],
+    [
+      'an earlier one is for every POST, and it for other methods too',
+      { match: [{ condition: '==', type: 'method', value: 'POST' }] },
+      { match: [{ condition: '!=', type: 'dubboMethod', value: 'get' }] },
+    ],
     ['it is first', { match: [header], priority: -1 }, { match: [path] }],
   ])('but not where %s', (_, earlier, later) => {
     expect(warningsFor(earlier, later).filter((text) => text.includes('never reached'))).toEqual([]);
@@ -85,6 +100,27 @@ describe('a rule can never match', () => {
       false,
     ],
     ['a value that its pattern refuses', [header, { ...header, condition: 'regex', value: '[a-z]+' }], true],
+    [
+      'a call that is no POST',
+      [
+        { condition: '!=', type: 'method', value: 'POST' },
+        { condition: 'exists', type: 'dubboInterface' },
+      ],
+      true,
+    ],
+    [
+      'no call, and no POST',
+      [
+        { condition: '==', type: 'method', value: 'GET' },
+        { condition: 'absent', type: 'dubboInterface' },
+      ],
+      false,
+    ],
+    [
+      'an interface and a method of the same name',
+      ['dubboInterface', 'dubboMethod'].map((type, index) => ({ condition: '==', type, value: String(index) })),
+      false,
+    ],
     [
       'ranges, which may overlap',
       ['10.0.0.0/8', '10.1.0.0/16'].map((value) => ({ condition: '==', type: 'sourceIp', value })),

@@ -37,6 +37,9 @@ export function partOf(condition: Condition): Part {
       return { headers: [], more: 'routes do not know the source address' };
     case 'sourceLabel':
       return sourceLabelPart(condition);
+    case 'dubboInterface':
+    case 'dubboMethod':
+      return allowing(condition, []);
   }
 }
 

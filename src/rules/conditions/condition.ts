@@ -2,6 +2,7 @@
 
 import type { Place } from '../../documents/parse.ts';
 import { quoted } from '../../documents/value.ts';
+import { dubboHeaders, dubboInterfaceOf, dubboMethodOf } from '../../traffic/dubbo.ts';
 import { bytesOf, cookieOf, hostOf, lowerCased, pathOf, queryOf, type Request } from '../../traffic/request.ts';
 import { sourceLabelOf } from '../../traffic/source-labels.ts';
 import { compilePattern } from './pattern.ts';
@@ -17,13 +18,20 @@ export const conditionTypes = [
   'host',
   'sourceIp',
   'sourceLabel',
+  'dubboInterface',
+  'dubboMethod',
+  'dubboVersion',
+  'dubboGroup',
 ] as const;
 
 export type ConditionWord = (typeof conditionWords)[number];
 export type ConditionType = (typeof conditionTypes)[number];
 
+/** Version and group of a Dubbo call are headers, and are looked at as such. */
+type KeyType = Exclude<ConditionType, keyof typeof dubboHeaders>;
+
 export type Key = {
-  readonly type: ConditionType;
+  readonly type: KeyType;
   /** Byte string; of a header in lower case; empty where a request has only one such value. */
   readonly key: string;
 };
@@ -66,6 +74,10 @@ export function read({ type, key }: Key, request: Request): string | undefined {
       return request.sourceAddress;
     case 'sourceLabel':
       return sourceLabelOf(request, key);
+    case 'dubboInterface':
+      return dubboInterfaceOf(request);
+    case 'dubboMethod':
+      return dubboMethodOf(request);
   }
 }
 
@@ -88,6 +100,7 @@ export function compileCondition(written: WrittenCondition, place: Place): Condi
 }
 
 export function compileKey({ type, key = '' }: Pick<WrittenCondition, 'type' | 'key'>): Key {
+  if (type === 'dubboVersion' || type === 'dubboGroup') return { type: 'header', key: dubboHeaders[type] };
   return { type, key: bytesOf(type === 'header' ? key.toLowerCase() : key) };
 }
 

@@ -4,6 +4,7 @@ import type { Condition } from './condition.ts';
 
 /** True where every value that fulfils `one` fulfils `other`. False where that is not seen. */
 export function implies(one: Condition, other: Condition): boolean {
+  if (isCall(one) && other.type === 'method') return other.holds('POST');
   if (!isAboutSame(one, other)) return false;
   if (one.condition === 'absent') return other.holds(undefined);
   if (other.condition === 'exists') return isPresent(one);
@@ -29,6 +30,7 @@ export function contradiction(
 }
 
 function isContrary(one: Condition, other: Condition): boolean {
+  if (isCall(one) && other.type === 'method') return !other.holds('POST');
   if (!isAboutSame(one, other)) return false;
   if (one.condition === 'absent') return isPresent(other);
   if (hasValues(one)) return !one.values.some((value) => other.holds(value));
@@ -38,6 +40,11 @@ function isContrary(one: Condition, other: Condition): boolean {
   if (one.condition === 'suffix' && other.condition === 'suffix')
     return !value.endsWith(second) && !second.endsWith(value);
   return false;
+}
+
+/** True where only a call by Triple or gRPC fulfils it, which is a POST. */
+export function isCall(condition: Condition): boolean {
+  return (condition.type === 'dubboInterface' || condition.type === 'dubboMethod') && isPresent(condition);
 }
 
 function isAboutSame(one: Condition, other: Condition): boolean {

@@ -39,6 +39,10 @@ const onlyOne: ReadonlyMap<unknown, string> = new Map([
   ['method', 'method'],
   ['host', 'host'],
   ['sourceIp', 'source address'],
+  ['dubboInterface', 'interface that it calls'],
+  ['dubboMethod', 'method that it calls'],
+  ['dubboVersion', 'version that it calls'],
+  ['dubboGroup', 'group that it calls'],
 ]);
 
 const named: ReadonlyMap<unknown, string> = new Map([
@@ -116,6 +120,7 @@ function valueMistake({ condition, type }: Fields, value: string): string | unde
   }
   if (type === 'path') return pathMistake(value, condition);
   if (type === 'host') return hostMistake(value, condition);
+  if (type === 'dubboInterface' || type === 'dubboMethod') return callMistake(value, type);
   if (type === 'sourceIp' && parseRange(value) === undefined)
     return 'expected an IP address, or a range such as "10.0.0.0/8" or "fd00::/8"';
   return undefined;
@@ -124,6 +129,13 @@ function valueMistake({ condition, type }: Fields, value: string): string | unde
 function pathMistake(value: string, condition: unknown): string | undefined {
   if (value.includes('?')) return 'expected a path without query; add a condition of type "query" for it';
   return value.startsWith('/') || condition === 'suffix' ? undefined : 'expected a path, which begins with "/"';
+}
+
+function callMistake(value: string, type: 'dubboInterface' | 'dubboMethod'): string | undefined {
+  if (value !== '' && !/[/?]/.test(value)) return undefined;
+  return type === 'dubboInterface'
+    ? 'expected the name of an interface, such as "com.shop.OrderService"; "/com.shop.OrderService/create" is a value of type "path"'
+    : 'expected the name of a method, such as "create"; "/com.shop.OrderService/create" is a value of type "path"';
 }
 
 function hostMistake(value: string, condition: unknown): string | undefined {

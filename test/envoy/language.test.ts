@@ -15,6 +15,7 @@ const source = (value: string): Sent => ({ headers: { 'x-lane-source': value } }
 const query = (text: string): Sent => ({ path: `/b?${text}` });
 const cookie = (value: string): Sent => ({ headers: { cookie: value } });
 const path = (text: string): Sent => ({ path: text });
+const call = (path: string, headers = {}): Sent => ({ method: 'POST', path, headers });
 const host = (value: string): Sent => ({ headers: { host: value } });
 
 /** Conditions of a rule, requests that it labels, and requests that it does not. */
@@ -80,6 +81,38 @@ const cases: readonly (readonly [conditions: object[], gray: Sent[], base: Sent[
   [[{ type: 'method', condition: 'in', value: ['POST', 'PUT'] }], [{ method: 'PUT' }], [{}]],
   [[{ type: 'method', condition: 'notIn', value: ['POST', 'PUT'] }], [{}], [{ method: 'PUT' }]],
   [[{ type: 'method', condition: 'regex', value: 'P.*' }], [{ method: 'PUT' }], [{}]],
+  // The gateway routes by /b, which is the interface here. Triple in HTTP/1, where its body is JSON.
+  [
+    [
+      { type: 'dubboInterface', condition: '==', value: 'b' },
+      { type: 'dubboMethod', condition: '==', value: 'create' },
+    ],
+    [call('/b/create', { 'content-type': 'application/json' }), call('/b/create?a')],
+    [path('/b/create'), call('/b/createAll'), call('/b/create/'), call('/b')],
+  ],
+  [[{ type: 'dubboInterface', condition: 'in', value: ['b', 'c'] }], [call('/b/a')], [path('/b/a'), call('/b/a/b')]],
+  [[{ type: 'dubboInterface', condition: '!=', value: 'b' }], [path('/b/a'), call('/b/a/b')], [call('/b/a')]],
+  [[{ type: 'dubboInterface', condition: 'exists' }], [call('/b/a')], [call('/b'), call('/b/'), path('/b/a')]],
+  [[{ type: 'dubboInterface', condition: 'absent' }], [call('/b'), path('/b/a')], [call('/b/a')]],
+  [[{ type: 'dubboMethod', condition: 'prefix', value: 'get' }], [call('/b/getAll')], [call('/b/x?a=/get'), {}]],
+  [[{ type: 'dubboMethod', condition: 'suffix', value: 'ById' }], [call('/b/getById')], [call('/b/x?aById'), {}]],
+  [[{ type: 'dubboMethod', condition: 'regex', value: '^g.*$' }], [call('/b/get?a')], [call('/b/get/a'), path('/b/g')]],
+  [
+    [
+      { type: 'dubboInterface', condition: '==', value: 'b' },
+      { type: 'dubboMethod', condition: 'notIn', value: ['a', 'c'] },
+    ],
+    [call('/b/b')],
+    [call('/b/a'), call('/b/c?d'), path('/b/b')],
+  ],
+  [
+    [
+      { type: 'dubboVersion', condition: '==', value: '1.2.0' },
+      { type: 'dubboGroup', condition: '!=', value: 'g1' },
+    ],
+    [call('/b/a', { 'tri-service-version': '1.2.0' })],
+    [call('/b/a', { 'tri-service-version': '1.2.0', 'tri-service-group': 'g1' }), call('/b/a')],
+  ],
   [[{ type: 'host', condition: '==', value: 'shop.Example' }], [host('SHOP.example:8080')], [host('a.shop.example')]],
   [[{ type: 'host', condition: '!=', value: 'shop.example' }], [host('a.example')], [host('Shop.example:1')]],
   [

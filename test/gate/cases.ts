@@ -7,7 +7,8 @@ import { sourceHeader, sourceLabels } from '../../src/traffic/source-labels.ts';
 import { trafficRule } from '../rules/fixture.ts';
 import type { Sent } from './evaluator.ts';
 
-type Type = 'header' | 'path' | 'query' | 'cookie' | 'method' | 'host' | 'sourceLabel';
+type DubboType = 'dubboInterface' | 'dubboMethod' | 'dubboVersion' | 'dubboGroup';
+type Type = 'header' | 'path' | 'query' | 'cookie' | 'method' | 'host' | 'sourceLabel' | DubboType;
 
 export type Written = {
   readonly condition: string;
@@ -70,7 +71,9 @@ const odd = fc.constantFrom(
 const names = fc.constantFrom('user', 'u', 'x', 'us er', 'us%65r', 'größe', '.*', 'a[0]', 'user\\', 'a=b', '(', 'a&b');
 const headerNames = fc.constantFrom('x-user', 'location', 'x', 'x.y', "!#$%&'*+^_`|~");
 const paths = fc.constantFrom('/', '/a', '/a/', '/a/b', '/a/b/c', '/ab', '/%61', '/a.b', '/größe', '/a%20b', '/a;v=1');
-const prefixes = fc.constantFrom('/', '/a', '/a/', '/a/b', '/ab', '/größe', '/a.b');
+const prefixes = fc.constantFrom('/', '/', '/a', '/a/', '/a/b', '/ab', '/größe', '/a.b', '/com.shop.A');
+const interfaces = fc.constantFrom('a', 'com.shop.A', 'com.shop.A', 'com.shop.AB', 'a.b', 'größe', '%61');
+const calledMethods = fc.constantFrom('b', 'create', 'create', 'createAll', '$invoke', 'größe', 'b;v=1');
 
 const methods = fc.constantFrom('GET', 'POST', 'PUT', 'get');
 const hosts = fc.constantFrom('shop.example', 'Shop.Example', 'a.example', 'k.example', '[fd00::1]', 'shop');
@@ -92,6 +95,7 @@ const patterns: readonly (readonly [pattern: string, some: readonly string[]])[]
   ['[^A]hop.*', ['shop.example']],
   ['^(?:a b|/a.*)$', ['a b', '/a', '/ab']],
   ['^shop.*|(1$)', ['shop.example', '1']],
+  ['(?:com[.].*|[cb]\\w*)', ['com.shop.A', 'com.shop.A/b', 'create', 'b']],
 ];
 
 const keyed = fc.oneof(
@@ -99,9 +103,25 @@ const keyed = fc.oneof(
   { weight: 3, arbitrary: fc.record({ type: fc.constantFrom<Type>('query', 'cookie'), key: names }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant<Type>('sourceLabel'), key: names }) },
   { weight: 3, arbitrary: fc.constantFrom<Type>('path', 'path', 'method', 'host').map((type) => ({ type })) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .constantFrom<Type>(
+        'dubboInterface',
+        'dubboInterface',
+        'dubboMethod',
+        'dubboMethod',
+        'dubboVersion',
+        'dubboGroup',
+      )
+      .map((type) => ({ type })),
+  },
 );
 
-const valuesFor = { header: odd, query: odd, cookie: odd, sourceLabel: odd, path: paths, method: methods, host: hosts };
+const valuesFor = {
+  ...{ header: odd, query: odd, cookie: odd, sourceLabel: odd, path: paths, method: methods, host: hosts },
+  ...{ dubboInterface: interfaces, dubboMethod: calledMethods, dubboVersion: odd, dubboGroup: odd },
+};
 
 const condition: fc.Arbitrary<Written> = keyed.chain((key) => {
   const value = valuesFor[key.type];
@@ -176,20 +196,25 @@ function samplesOf({ condition: word, value = 'a' }: Written): (string | undefin
 function sentFor(conditions: readonly Wanted[]): fc.Arbitrary<Sent> {
   const ofType = (type: Type): Wanted[] => conditions.filter((each) => each.type === type);
   const written = ofType('path').map(({ value }) => value);
-  const path = mostly(fc.constantFrom('/', '/a/b', ...written, ...written), paths)
+  const calls = callsFor(ofType('dubboInterface'), ofType('dubboMethod'));
+  const path = mostly(fc.oneof(fc.constantFrom('/', '/a/b', ...written, ...written), ...calls), paths)
     .map((text) => (text.startsWith('/') ? text : `/${text}`))
     .map(bytesOf);
   const isHost = /^[A-Za-z.]+$|^\[fd00::1\]$/;
   const names = ofType('host').map(({ value }) => value);
   return fc
     .record({
-      method: fc.constantFrom('GET', ...ofType('method').map(({ value }) => value)),
+      method: fc.constantFrom('GET', ...calls.map(() => 'POST'), ...ofType('method').map(({ value }) => value)),
       host: fc.constantFrom('shop.example', ...names.filter((name) => isHost.test(name))),
       port: fc.constantFrom('', '', ':80'),
       path,
       query: queryFor(ofType('query')),
       cookies: cookiesFor(ofType('cookie')),
-      lines: linesFor(ofType('header')),
+      lines: linesFor([
+        ...ofType('header'),
+        ...ofType('dubboVersion').map((each) => ({ ...each, key: 'tri-service-version' })),
+        ...ofType('dubboGroup').map((each) => ({ ...each, key: 'tri-service-group' })),
+      ]),
       source: sourceFor(ofType('sourceLabel')),
     })
     .map(({ method, host, port, path, query, cookies, lines, source }) => ({
@@ -198,6 +223,17 @@ function sentFor(conditions: readonly Wanted[]): fc.Arbitrary<Sent> {
       path: path + query,
       headers: [...cookies, ...lines, ...source],
     }));
+}
+
+/** Paths of calls, as often as there are conditions on them; some have a part too many, or too few. */
+function callsFor(ofInterfaces: readonly Wanted[], ofMethods: readonly Wanted[]): fc.Arbitrary<string>[] {
+  const among = (wanted: readonly Wanted[], others: fc.Arbitrary<string>) =>
+    wanted.length === 0 ? others : mostly(fc.constantFrom(...wanted.map(({ value }) => value)), others);
+  const end = mostly(fc.constant(''), fc.constantFrom('/', '/c', '?/b'));
+  const call = fc
+    .tuple(among(ofInterfaces, interfaces), among(ofMethods, calledMethods), end)
+    .map(([name, method, rest]) => `/${name}/${method}${rest}`);
+  return [...ofInterfaces, ...ofMethods].map(() => call);
 }
 
 /** Pairs as they were written or others, in any order, each character encoded or not. */

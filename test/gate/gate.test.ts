@@ -35,13 +35,19 @@ function labelOf(rules: readonly TrafficRule[], sent: Sent): Label | undefined {
 
 /** True where a request must have something that most have not. */
 function asksForValue({ type, condition }: Written): boolean {
-  return /^(?:header|query|cookie|sourceLabel)$/.test(type) && /^(?:==|in|prefix|suffix|regex|exists)$/.test(condition);
+  return (
+    /^(?:header|query|cookie|sourceLabel|dubbo.*)$/.test(type) &&
+    /^(?:==|in|prefix|suffix|regex|exists)$/.test(condition)
+  );
 }
 
 const user = { condition: '==', key: 'user', value: '1' };
 const none = { condition: 'absent', key: 'user' };
 const caller = { ...user, type: 'sourceLabel' };
 const pattern = { ...user, condition: 'regex' };
+const shop = { condition: '==', type: 'dubboInterface', value: 'com.shop.A' };
+const create = { condition: '==', type: 'dubboMethod', value: 'create' };
+const call = (path: string, method = 'POST'): Sent => ({ method, path, headers: [] });
 
 describe('what a rule labels is let through', () => {
   test.each<[string, object[], Sent]>([
@@ -148,6 +154,16 @@ describe('what a rule labels is let through', () => {
       [{ condition: 'regex', type: 'host', value: '^shop$' }],
       { path: '/', host: 'shop:80', headers: [] },
     ],
+    ['a call', [shop, create], call('/com.shop.A/create?a=b')],
+    ['a call of another method', [shop, { ...create, condition: '!=' }], call('/com.shop.A/createAll')],
+    ['a method that is denied, by no call', [{ ...create, condition: '!=' }], call('/com.shop.A/create', 'GET')],
+    ['a call by a pattern', [{ ...shop, condition: 'regex', value: '^com[.].*$' }], call('/com.shop.A/create')],
+    ['a call by a beginning', [{ ...create, condition: 'prefix', value: 'cre' }], call('/com.shop.A/create')],
+    [
+      'a call of a version',
+      [shop, { ...create, type: 'dubboVersion', value: '1.2.0' }],
+      { ...call('/com.shop.A/create'), headers: [['tri-service-version', '1.2.0']] },
+    ],
   ])('%s', (_, conditions, sent) => {
     const { traffic } = rulesOf(trafficRule('gray', { match: conditions }));
     expect(labelOf(traffic, sent)).toBe('gray');
@@ -189,6 +205,28 @@ describe('what no rule can label is not shown to the processor', () => {
       { match: [{ ...caller, condition: 'absent', value: undefined }] },
       { path: '/', headers: [['x-lane-source', 'a=b&user=']] },
     ],
+    ['a call of another interface', { match: [shop] }, call('/com.shop.AB/create')],
+    ['a call of another method', { match: [shop, create] }, call('/com.shop.A/createAll')],
+    ['no POST', { match: [shop] }, call('/com.shop.A/create', 'GET')],
+    ['a path of three parts', { match: [shop] }, call('/com.shop.A/create/all')],
+    ['a path of one part', { match: [{ ...create, condition: 'exists', value: undefined }] }, call('/create')],
+    [
+      'a path of three parts that a pattern takes',
+      { match: [{ ...shop, condition: 'regex', value: '.*' }] },
+      call('/com.shop/A/create'),
+    ],
+    ['an end in the query', { match: [{ ...create, condition: 'suffix' }] }, call('/com.shop.A/get?re=create')],
+    ['a beginning before a part', { match: [{ ...shop, condition: 'prefix', value: 'com' }] }, call('/com/shop/A')],
+    [
+      'a method that is denied, of an interface',
+      { match: [shop, { ...create, condition: 'notIn', value: ['create', 'get'] }] },
+      call('/com.shop.A/create'),
+    ],
+    [
+      'a call of another version',
+      { match: [shop, { ...create, type: 'dubboVersion', value: '1.2.0' }] },
+      { ...call('/com.shop.A/create'), headers: [['tri-service-version', '1.1.0']] },
+    ],
     ['two paths at once', { match: [path, { ...path, value: '/a' }] }, { path: '/a/b', headers: [] }],
   ])('%s', (_, spec, sent) => {
     expect(isLetThrough(gatesOf(rulesOf(trafficRule('gray', spec)).traffic), sent)).toBe(false);
@@ -211,6 +249,12 @@ describe('what no rule can label is not shown to the processor', () => {
     expect(gatesOf(traffic, '/b')).toEqual([]);
     expect(gatesOf(traffic, '/a/b/c')).toEqual([]);
     expect(gatesOf(traffic, '/a/')).toEqual([{ path: '/a/b' }]);
+  });
+
+  test('a rule for an interface of which no call is below the prefix', () => {
+    const { traffic } = rulesOf(trafficRule('gray', { match: [shop] }));
+    for (const prefix of ['/b', '/com', '/com.shop.AB', '/a/com.shop.A']) expect(gatesOf(traffic, prefix)).toEqual([]);
+    for (const prefix of ['/', '/com.shop.A', '/com.shop.A/create']) expect(gatesOf(traffic, prefix).length).toBe(1);
   });
 });
 
@@ -284,6 +328,24 @@ describe('a thousand rules', () => {
     expect(['a=1&user=', 'b=1'].map(asked)).toEqual([true, false]);
   });
 
+  test('for the methods of an interface are told apart by a few regular expressions', () => {
+    const gates = gatesFor((at) => [shop, { ...create, value: `method${at}` }]);
+    expect(gates.length).toBe(5);
+    const asked = (path: string) => isLetThrough(gates, call(path));
+    const paths = ['/com.shop.A/method0', '/com.shop.A/method999', '/com.shop.A/method1000', '/com.shop.B/method0'];
+    expect(paths.map(asked)).toEqual([true, true, false, false]);
+  });
+
+  test.each([shop, create])('that differ in what they call twice ask for every call: %o', (called) => {
+    const gates = gatesFor((at) => [
+      { ...called, condition: 'prefix', value: `a${at}` },
+      { ...called, condition: 'suffix', value: `b${at}` },
+    ]);
+    expect(gates.length).toBe(1);
+    const asked = [call('/a1/b'), call('/c/d'), call('/a1/b', 'GET'), call('/a1')];
+    expect(asked.map((sent) => isLetThrough(gates, sent))).toEqual([true, true, false, false]);
+  });
+
   test('that have nothing in common let everything through', () => {
     const gates = gatesFor((at) => [{ condition: '==', type: 'header', key: `x-${at}`, value: '1' }]);
     expect(gates).toEqual([{ prefix: '/' }]);
@@ -325,6 +387,13 @@ test('what routes cannot say of a rule is noted', () => {
     'routes cannot say "!=" of query user',
     'routes cannot say "notIn" of cookie user',
     'routes cannot say "regex" of header a',
+  ]);
+  const other = { ...create, condition: '!=' };
+  expect(notesFor({ match: [shop, create, { ...create, type: 'dubboVersion' }] })).toEqual([]);
+  expect(notesFor({ match: [shop, other] })).toEqual([]);
+  expect(notesFor({ match: [other] })).toEqual(['routes cannot say "!=" of dubboMethod']);
+  expect(notesFor({ match: [{ ...shop, condition: 'regex', value: '\\pL+' }] })).toEqual([
+    'routes cannot say "regex" of dubboInterface',
   ]);
   for (const condition of ['==', '!=', 'prefix']) expect(notesFor({ match: [{ ...caller, condition }] })).toEqual([]);
   expect(notesFor({ match: [{ ...caller, condition: 'regex', value: '\\pL' }] })).toEqual([

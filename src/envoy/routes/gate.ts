@@ -34,7 +34,7 @@ export function gateNotes(rules: readonly TrafficRule[]): ReadonlyMap<TrafficRul
   const notes = new Map<TrafficRule, readonly string[]>();
   for (const rule of rules) {
     const lists = listsOf([rule]);
-    const more = lists.flat().map((condition) => partOf(condition).more);
+    const more = lists.flatMap((list) => list.map((condition) => partOf(condition, list).more));
     if (rule.share !== undefined && lists.length > 0)
       more.push(`percentage ${rule.share / 100} is decided by the processor`);
     const found = [...new Set(more.filter((text) => text !== undefined))];
@@ -69,7 +69,7 @@ function gateOf(conditions: Conditions, prefix: string): Resource[] {
   const [path] = exact ?? [];
   const isOnePath = exact?.length === 1 && others.every((paths) => paths.length === 1);
   const rest = isOnePath ? conditions.filter((condition) => !isEqual(condition)) : conditions;
-  const headers = rest.flatMap((condition) => partOf(condition).headers);
+  const headers = unique(rest.flatMap((condition) => partOf(condition, conditions).headers));
   return [{ ...(isOnePath ? { path } : pathMatch(prefix)), ...(headers.length > 0 && { headers }) }];
 }
 
@@ -81,11 +81,14 @@ function pathsBelow({ values }: Condition, prefix: string): string[] {
   return values.map(textOf).filter((path) => isBelow(path, prefix));
 }
 
-/** False for a beginning that no path below the prefix has. */
+/** False for what no path below the prefix has: another beginning, calls of other interfaces. */
 function isReachable({ type, condition, values }: Condition, prefix: string): boolean {
-  if (type !== 'path' || condition !== 'prefix') return true;
-  const [start = '', parent] = [textOf(values[0] ?? ''), parentOf(prefix)];
-  return start.startsWith(parent) || parent.startsWith(start);
+  const [texts, parent] = [values.map(textOf), parentOf(prefix)];
+  if (type === 'path' && condition === 'prefix')
+    return texts.some((start) => start.startsWith(parent) || parent.startsWith(start));
+  if (type === 'dubboInterface' && (condition === '==' || condition === 'in'))
+    return parent === '' || texts.some((name) => isBelow(parent, `/${name}`));
+  return true;
 }
 
 function exactly(lists: readonly Conditions[]): readonly Conditions[] {
@@ -139,20 +142,27 @@ function chunks(values: readonly string[]): string[][] {
   return all;
 }
 
+/** What a request may be without. */
+const optional = new Set<Condition['type']>([
+  'header',
+  'query',
+  'cookie',
+  'sourceLabel',
+  'dubboInterface',
+  'dubboMethod',
+]);
+
 /** Only that what a list looks at is there; nothing where that is always so. */
 function presence(conditions: Conditions): Conditions {
   const found = conditions.find(
     ({ type, condition }) =>
-      (type === 'header' || type === 'query' || type === 'cookie' || type === 'sourceLabel') &&
-      condition !== '!=' &&
-      condition !== 'notIn' &&
-      condition !== 'absent',
+      optional.has(type) && condition !== '!=' && condition !== 'notIn' && condition !== 'absent',
   );
   return found === undefined ? [] : [{ ...found, condition: 'exists', values: [] }];
 }
 
-function unique(gates: readonly Resource[]): Resource[] {
-  return [...new Map(gates.map((gate) => [JSON.stringify(gate), gate])).values()];
+function unique(matches: readonly Resource[]): Resource[] {
+  return [...new Map(matches.map((match) => [JSON.stringify(match), match])).values()];
 }
 
 /** Without the slash at its end, so that `/` is the parent of all. */

@@ -1,9 +1,10 @@
 // One condition as a route can say it: never less than what the rule means, and what is more is named.
 import type { Condition } from '../../rules/conditions/condition.ts';
+import { isCall } from '../../rules/conditions/implication.ts';
 import { encodeSourceLabel, sourceHeader } from '../../traffic/source-labels.ts';
 import type { Resource } from '../resource.ts';
 import { patternInBytes } from './pattern.ts';
-import { anyCase, oneOf, quote, textOf } from './text.ts';
+import { anyCase, anything, matching, oneOf, present, quote, textOf, without } from './text.ts';
 
 export type Part = {
   /** Matches of headers, pseudo headers among them, that must all hold. */
@@ -15,11 +16,8 @@ export type Part = {
 /** Of a regular expression: Envoy would take longer ones, for memory that nobody needs. */
 const maxRegexCharacters = 16_384;
 
-/** Any bytes, line feeds too. */
-const anything = '\\C*';
-
-/** What a route can say of a condition. */
-export function partOf(condition: Condition): Part {
+/** What a route can say of a condition, beside the others of its list. */
+export function partOf(condition: Condition, list: readonly Condition[]): Part {
   switch (condition.type) {
     case 'header':
       return headerPart(condition.key, condition);
@@ -39,7 +37,7 @@ export function partOf(condition: Condition): Part {
       return sourceLabelPart(condition);
     case 'dubboInterface':
     case 'dubboMethod':
-      return allowing(condition, []);
+      return callPart(condition, list);
   }
 }
 
@@ -137,12 +135,8 @@ function queryPart(condition: Condition): Part {
     const regex = `[^?]*\\?(?:${anything}&)?${key}(?:[=&#]${anything})?`;
     return regexPart(condition, ':path', regex, []);
   }
-  return valuesPart(
-    condition,
-    ':path',
-    (value, isEmpty) => pair(`${key}${isEmpty ? `(?:=${value})?` : `=${value}`}`),
-    exists,
-  );
+  const around = (value: string, isEmpty: boolean) => pair(`${key}${isEmpty ? `(?:=${value})?` : `=${value}`}`);
+  return valuesPart(condition, { name: ':path', around, exists });
 }
 
 /** Lines may come joined with `,`; spaces around name and value do not count. */
@@ -154,7 +148,7 @@ function cookiePart(condition: Condition): Part {
   if (condition.condition === 'absent')
     return regexPart(condition, 'cookie', `(?:${anything};)?[ \\t]*${key}[ \\t]*=${anything}`, []);
   const pair = (value: string) => `(?:${anything}[;,])?\\s*${key}\\s*=\\s*${value}\\s*(?:[;,]${anything})?`;
-  return valuesPart(condition, 'cookie', pair, pair(anything));
+  return valuesPart(condition, { name: 'cookie', around: pair, exists: pair(anything) });
 }
 
 /** As the Envoy of the caller writes it: every text has one form there, so that a route may deny as well. */
@@ -167,23 +161,45 @@ function sourceLabelPart(condition: Condition): Part {
   const around = (value: string) => pair(isPattern ? `(?:${value}|${anything}%${anything})` : value);
   if (isNegative(condition)) return regexPart(encoded, sourceHeader, pair(oneOf(encoded.values)), []);
   if (condition.condition === 'absent') return regexPart(condition, sourceHeader, pair(anything), []);
-  return valuesPart(encoded, sourceHeader, around, pair(anything));
+  return valuesPart(encoded, { name: sourceHeader, around, exists: pair(anything) });
 }
 
+/** One part of a path of two, in a POST. */
+function callPart(condition: Condition, list: readonly Condition[]): Part {
+  const part = '[^/?]+';
+  const [before, behind] = condition.type === 'dubboInterface' ? ['', `/${part}`] : [`${part}/`, ''];
+  const call = (value: string) => `/${before}${value}${behind}(?:\\?${anything})?`;
+  const anyCall = call(part);
+  if (!isCall(condition)) {
+    // What is no POST fulfils it too, whatever its path: one route says it only where another condition asks for a call.
+    if (!list.some(isCall)) return allowing(condition, []);
+    const denied = condition.condition === 'absent' ? anyCall : call(oneOf(condition.values.map(textOf)));
+    return regexPart(condition, ':path', denied, []);
+  }
+  const said = valuesPart(condition, { name: ':path', around: call, exists: anyCall, rest: '[^/?]*' });
+  // A pattern may go beyond its part.
+  const form = condition.condition === 'regex' ? [matching(':path', anyCall)] : [];
+  return { ...said, headers: [{ name: ':method', string_match: { exact: 'POST' } }, ...form, ...said.headers] };
+}
+
+type Values = {
+  readonly name: string;
+  /** The header with this value, a regular expression, in it. */
+  readonly around: (value: string, canBeEmpty: boolean) => string;
+  readonly exists: string;
+  /** What a value may have beside a beginning or an end. */
+  readonly rest?: string;
+};
+
 /** A condition on a value that stands among others in one header. */
-function valuesPart(
-  condition: Condition,
-  name: string,
-  around: (value: string, canBeEmpty: boolean) => string,
-  exists: string,
-): Part {
+function valuesPart(condition: Condition, { name, around, exists, rest = anything }: Values): Part {
   const texts = condition.values.map(textOf);
   const looser = [matching(name, exists)];
   switch (condition.condition) {
     case 'prefix':
-      return regexPart(condition, name, around(`${oneOf(texts)}${anything}`, false), looser);
+      return regexPart(condition, name, around(`${oneOf(texts)}${rest}`, false), looser);
     case 'suffix':
-      return regexPart(condition, name, around(`${anything}${oneOf(texts)}`, false), looser);
+      return regexPart(condition, name, around(`${rest}${oneOf(texts)}`, false), looser);
     case 'regex':
       return patternPart(condition, name, (pattern) => around(`(?:${pattern})`, true), looser);
     case 'exists':
@@ -223,16 +239,4 @@ function named({ type, key, condition }: Condition): string {
 
 function isNegative({ condition }: Condition): boolean {
   return condition === '!=' || condition === 'notIn';
-}
-
-function present(name: string): Resource {
-  return { name, present_match: true };
-}
-
-function matching(name: string, regex: string): Resource {
-  return { name, string_match: { safe_regex: { regex } } };
-}
-
-function without(match: Resource): Resource {
-  return { ...match, invert_match: true, treat_missing_header_as_empty: true };
 }

@@ -26,7 +26,8 @@ request leaves with and how it is carried, and where it goes at every service, a
   --namespace NAME     of the workload (default: default)
   --propagation MODE   trace (default) or header
   --format text|json
-  -X, -H, -b, -A, -d   as curl has them; -H 'x-lane-source: app=b&version=v2' are labels of the caller, at a mesh port
+  -X, -H, -b, -A, -d   as curl has them; -H 'x-lane-source: app=b&version=v2' are labels of the caller, at a mesh port;
+                       -X POST http://shop/com.shop.OrderService/create is a call by Dubbo's Triple, or gRPC
 
 Exit code: 0, 1 with mistakes in rules or services, 64 with wrong usage.`;
 

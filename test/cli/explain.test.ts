@@ -1,7 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { shellWords } from '../../src/explain/curl.ts';
+import { trafficRule } from '../rules/fixture.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const config = ['--config', 'src/demo/rules,envoy/services.yaml', '--labels', 'app=spring-cloud-zuul'];
@@ -62,6 +66,36 @@ test('who calls is given as Envoy says it, and counts at a mesh port only', () =
     rules: [{ rule: 'default/by-caller', outcome: 'sourceLabel app is not "testbench"' }],
   });
   expect(at('edge', 'app=testbench').label).toBeUndefined();
+});
+
+test('a call by Triple is given by its path and headers', () => {
+  const is = (type: string, value: string) => ({ condition: '==', type, value });
+  const match = [
+    is('dubboInterface', 'com.shop.OrderService'),
+    is('dubboMethod', 'create'),
+    is('dubboVersion', '1.2.0'),
+  ];
+  const folder = mkdtempSync(join(tmpdir(), 'lanekeeper-explain-'));
+  writeFileSync(join(folder, 'rules.yaml'), trafficRule('order', { selector: { app: 'a' }, match }));
+  const of = (...call: string[]) =>
+    JSON.parse(explain('--format', 'json', '--config', folder, '--labels', 'app=a', '--at', 'inbound', ...call));
+  const version = ['-H', 'tri-service-version: 1.2.0'];
+  const create = 'http://shop/com.shop.OrderService/create';
+  try {
+    expect(of('-X', 'POST', ...version, create)).toMatchObject({ first: { asks: true }, label: 'gray' });
+    expect(of('-d', '["Ada"]', '-H', 'content-type: application/json', ...version, create).label).toBe('gray');
+    for (const [call, reason] of [
+      [['-X', 'POST', ...version, `${create}All`], 'dubboMethod is not "create"'],
+      [['-X', 'POST', create], 'dubboVersion is not "1.2.0"'],
+      [[...version, create], 'dubboInterface is not "com.shop.OrderService"'],
+    ] as const)
+      expect(of(...call)).toMatchObject({
+        first: { asks: false },
+        rules: [{ rule: 'default/order', outcome: reason }],
+      });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe('wrong usage is said, with exit code 64:', () => {

@@ -61,6 +61,8 @@ const condition = fc.oneof(
   }),
   fc.record({ condition: oneValue, type: fc.constant('sourceLabel'), key: fc.constant('app'), value: words }),
   fc.record({ condition: fc.constantFrom('==', 'prefix'), type: fc.constant('path'), value: paths }),
+  fc.record({ condition: oneValue, type: fc.constant('dubboInterface'), value: fc.constantFrom('b', 'tree') }),
+  fc.record({ condition: fc.constantFrom('exists', 'absent'), type: fc.constant('dubboMethod') }),
   fc.record({ condition: fc.constant('=='), type: fc.constant('method'), value: fc.constantFrom('GET', 'POST') }),
   fc.record({ condition: fc.constant('=='), type: fc.constant('host'), value: fc.constantFrom('shop', 'other') }),
 );

@@ -122,12 +122,12 @@ function forward(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, sessio
   });
 }
 
-function see(headers: IncomingHttpHeaders, { member, onSeen }: ApplicationOptions): void {
+export function see(headers: IncomingHttpHeaders, { member, onSeen }: ApplicationOptions): void {
   const label = headers['x-opensergo-traffic'];
   onSeen({ member, label: typeof label === 'string' ? label : undefined, headers, path: headers[':path'] ?? '' });
 }
 
-async function listen(server: http2.Http2Server, port: number): Promise<Application> {
+export async function listen(server: http2.Http2Server, port: number): Promise<Application> {
   const sessions = new Set<http2.ServerHttp2Session>();
   server.on('session', (session) => {
     sessions.add(session);

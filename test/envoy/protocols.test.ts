@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { envoyAdmin } from '../../src/supervisor/admin.ts';
 import { big, createSignals, startHttp } from './protocol-applications.ts';
 import { startWorld, type World } from './world.ts';
 
@@ -32,7 +34,7 @@ type Sent = {
   readonly method?: string;
   readonly path?: string;
   readonly headers: Record<string, string>;
-  readonly body?: Iterable<Buffer>;
+  readonly body?: Iterable<Buffer> | AsyncIterable<Buffer>;
   readonly trailers?: Record<string, string>;
   readonly agent?: Agent;
 };
@@ -62,8 +64,10 @@ async function send({ port, method = 'POST', path = '/a', headers, body = [], tr
     await new Promise<void>((resolve) => outgoing.once('continue', resolve));
     continued = true;
   }
-  for (const chunk of body) {
-    if (!outgoing.write(chunk)) await new Promise((resolve) => outgoing.once('drain', resolve));
+  for await (const chunk of body) {
+    // Who answers early may read no more.
+    if (!outgoing.write(chunk))
+      await Promise.race([answered, new Promise((resolve) => outgoing.once('drain', resolve))]);
   }
   if (trailers) outgoing.addTrailers(trailers);
   outgoing.end();
@@ -240,14 +244,51 @@ describe('a body beyond what is kept for a retry (1 MiB)', () => {
   });
   afterAll(() => world?.close());
 
-  test('is a 503 with a reason while its lane refuses connections, and base once that is ejected', async () => {
-    const port = world.outboundPorts.get('b') ?? 0;
-    const post = (total: number) => send({ port, headers: { 'x-opensergo-traffic': 'gray' }, body: bytes(total) });
-    const refused = await post(3_000_000);
-    expect(refused.status).toBe(503);
-    expect(refused.headers['x-lanekeeper-reason']).toMatch(/^(UF|body too large to be sent again) b\/gray$/);
-    expect(json(await post(500_000))).toMatchObject({ member: 'b-base', bytes: 500_000 });
-    expect(json(await post(3_000_000))).toMatchObject({ member: 'b-base', bytes: 3_000_000 });
+  const slowly = { timeout: 10_000 };
+  const total = 3_000_000;
+  const whole = { member: 'b-base', bytes: total, sha256: digest(total) };
+  const post = (body: Sent['body'] = bytes(total)) =>
+    send({ port: world.outboundPorts.get('b') ?? 0, headers: { 'x-opensergo-traffic': 'gray' }, body });
+  const admin = () => envoyAdmin(join(world.find('client').folder, 'admin.sock'));
+  const eject = (percent: number) =>
+    admin().post(`/runtime_modify?outlier_detection.enforcing_consecutive_local_origin_failure=${percent}`);
+
+  // Base is reached at the third attempt, within 20 ms: what has come by then decides.
+  test('is a 503 with a reason while its lane refuses connections, if it comes sooner than base is reached', async () => {
+    await eject(0);
+    const answers: Got[] = [];
+    const isRefused = async () => {
+      answers.push(await post());
+      expect(answers.at(-1)?.status).toBe(503);
+    };
+    await vi.waitFor(isRefused, slowly);
+    const refused = answers.pop();
+    expect(refused?.headers['x-lanekeeper-reason']).toMatch(/^(UF|body too large to be sent again) b\/gray$/);
+    for (const got of answers) expect(json(got)).toMatchObject(whole);
+  });
+
+  test('is at base, all of it, where base is reached sooner', async () => {
+    await eject(0);
+    const before = world.seen.length;
+    const atBase = () => vi.waitFor(() => expect(world.seen.length).toBeGreaterThan(before), slowly);
+    async function* inParts(): AsyncGenerator<Buffer> {
+      for (const [index, chunk] of [...bytes(total)].entries()) {
+        if (index === 1) await atBase();
+        yield chunk;
+      }
+    }
+    expect(json(await post(inParts()))).toMatchObject(whole);
+  });
+
+  test('is at base once its lane is ejected', async () => {
+    await eject(100);
+    await vi.waitFor(async () => {
+      await post([Buffer.from('small')]);
+      expect(await admin().get('/stats?filter=b.gray.*membership_healthy')).toContain(
+        'cluster.b|gray.membership_healthy: 0',
+      );
+    }, slowly);
+    for (let times = 0; times < 5; times += 1) expect(json(await post())).toMatchObject(whole);
   });
 });
 

@@ -240,13 +240,15 @@ describePods.each(installedBackends)('lanekeeper redirect --backend %s', (backen
       expect((await lay('--remove')).out).toBe(`Removed the rules of ${backend}\n`);
     });
 
-    test.runIf(installedBackends.at(-1) !== backend)('auto goes on to the next one that can', async () => {
-      const rest = installedBackends.slice(installedBackends.indexOf(backend) + 1);
-      const { code, out } = await redirect(network, 'a', [], { PATH: `${folder}:${environment()['PATH']}` });
-      expect([code, out]).toEqual([0, expect.stringMatching(`^Laid by ${backend === 'nft' ? rest[0] : 'nft'}: `)]);
-      expect(await call(network, application, b6, 8080)).toBe(`15001 of [${b6}]:8080 by ${a6}`);
-      expect((await redirect(network, 'a', ['--remove'])).out).toMatch(/^Removed the rules of /);
-    });
+    const isLast = installedBackends.at(-1) === backend;
+    if (!isLast)
+      test('auto goes on to the next one that can', async () => {
+        const rest = installedBackends.slice(installedBackends.indexOf(backend) + 1);
+        const { code, out } = await redirect(network, 'a', [], { PATH: `${folder}:${environment()['PATH']}` });
+        expect([code, out]).toEqual([0, expect.stringMatching(`^Laid by ${backend === 'nft' ? rest[0] : 'nft'}: `)]);
+        expect(await call(network, application, b6, 8080)).toBe(`15001 of [${b6}]:8080 by ${a6}`);
+        expect((await redirect(network, 'a', ['--remove'])).out).toMatch(/^Removed the rules of /);
+      });
 
     test('leaves what was there before', async () => {
       expect((await lay('--outbound-port', '15011')).code).toBe(0);

@@ -28,8 +28,13 @@ table inet attempt {
 }
 RULES
 `;
+// Who is root of a namespace with a single user is no such root.
+const others = 'setpriv --reuid=1000 --regid=1000 --clear-groups true';
 
-/** The best kind that works here (or the one that LANEKEEPER_PODS names), tried for real; else what stands in the way, for the one who can change it. */
+/**
+ * The best kind that works here (or the one that LANEKEEPER_PODS names), tried for real; else what stands in the way,
+ * for the one who can change it.
+ */
 export function networkSupport(wanted = process.env['LANEKEEPER_PODS']): { kind: Kind } | { lacks: string } {
   if (process.platform !== 'linux') return { lacks: `Linux (this is ${process.platform})` };
   const needed = {
@@ -38,13 +43,20 @@ export function networkSupport(wanted = process.env['LANEKEEPER_PODS']): { kind:
     unshare: 'util-linux',
     nsenter: 'util-linux',
     setpriv: 'util-linux',
+    setsid: 'util-linux',
   };
   const missing = Object.entries(needed).filter(([program]) => !run(['sh', '-c', `command -v ${program}`]).ok);
   if (missing.length > 0)
     return { lacks: missing.map(([program, name]) => `${program} (Debian and Alpine: package ${name})`).join(', ') };
   const failures: string[] = [];
   for (const kind of kinds.filter((each) => (wanted ? each === wanted : each !== 'root' || process.getuid?.() === 0))) {
-    const { ok, said } = run([...unshareWords(kind), '--', 'sh', '-c', attempt]);
+    const { ok, said } = run([
+      ...unshareWords(kind),
+      '--',
+      'sh',
+      '-ec',
+      kind === 'single user' ? attempt : attempt + others,
+    ]);
     if (ok) return { kind };
     failures.push(`${kind}: ${said.trim().replaceAll('\n', ' ') || 'it fails'}`);
   }
@@ -58,9 +70,19 @@ export function environment(): NodeJS.ProcessEnv {
   return { ...process.env, PATH: [process.env['PATH'], '/usr/sbin', '/sbin'].filter(Boolean).join(':'), LC_ALL: 'C' };
 }
 
-/** util-linux 2.38 hangs where it is asked for a range of users and may make none, and its child with it. */
+/** In a session of its own: where util-linux 2.38 may make no range of users it ends, but leaves a child that waits. */
 function run(argv: readonly string[]): { ok: boolean; said: string } {
-  const words = ['--kill-after=1', '5', ...argv];
-  const { status, stderr, error } = spawnSync('timeout', words, { encoding: 'utf8', env: environment() });
-  return { ok: status === 0, said: error?.message ?? (status === 124 ? 'no answer for 5 s' : stderr) };
+  const options = { encoding: 'utf8', env: environment(), timeout: 5_000, killSignal: 'SIGKILL' } as const;
+  const { pid, status, stderr, error } = spawnSync('setsid', argv, options);
+  const hangs = error !== undefined && 'code' in error && error.code === 'ETIMEDOUT';
+  if (hangs) endSession(pid);
+  return { ok: status === 0 && !hangs, said: [stderr?.trim(), error?.message].filter(Boolean).join(': ') };
+}
+
+function endSession(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // it has ended meanwhile
+  }
 }

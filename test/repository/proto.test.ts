@@ -13,6 +13,7 @@ const roots = [
   'envoy/service/ext_proc/v3/external_processor.proto',
   'envoy/service/discovery/v3/ads.proto',
   'grpc/health/v1/health.proto',
+  'nacos/nacos_grpc_service.proto',
 ];
 const present = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.proto'))

@@ -1,5 +1,5 @@
 // `node scripts/nacos.ts fetch|build`: a Nacos for `npm run test:nacos`, in the cache. Without it the tests fetch what they need.
-import { buildRnacos, fetchNacos } from '../test/nacos/install.ts';
+import { buildRnacos, fetchNacos } from '../src/demo/nacos/install.ts';
 
 const commands = { fetch: fetchNacos, build: buildRnacos };
 const [name = ''] = process.argv.slice(2);

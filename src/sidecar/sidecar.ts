@@ -1,6 +1,6 @@
 // The composition root of a sidecar: what is opened, in which order, and how it ends.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { openAdmin } from '../admin/server.ts';
@@ -16,6 +16,8 @@ import { runPaths } from '../settings/run-paths.ts';
 import type { Settings } from '../settings/settings.ts';
 import { filesSource } from '../sources/files.ts';
 import { type Generation, openInForce } from '../sources/in-force.ts';
+import { nacosSource } from '../sources/nacos/nacos.ts';
+import type { Source } from '../sources/source.ts';
 import { envoyAdmin } from '../supervisor/admin.ts';
 import { requestHandover, serveHandover } from '../supervisor/handover.ts';
 import { createAskGate } from '../supervisor/remembering.ts';
@@ -99,7 +101,7 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
 
     let reported: readonly Problem[] = [];
     const inForce = await openInForce({
-      sources: [filesSource(settings.config)],
+      sources: sourcesOf(settings),
       snapshot: settings.snapshot,
       onGeneration(generation) {
         report(generation, reported, { metrics, log });
@@ -169,6 +171,20 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
       }
     }
   }
+}
+
+/** In the order of their precedence: what files say of a service wins. */
+function sourcesOf({ config, nacos }: Settings): Source[] {
+  if (nacos === undefined) return [filesSource(config)];
+  const { namespaces, passwordFile, ...others } = nacos;
+  const password = () => readFileSync(passwordFile ?? '', 'utf8').trim();
+  const registry = nacosSource({
+    ...others,
+    namespaces: namespaces.map((id) => ({ id })),
+    ...(passwordFile !== undefined && { password }),
+    listEveryMs: 1_000,
+  });
+  return config.length > 0 ? [filesSource(config), registry] : [registry];
 }
 
 /** Problems that are new are said once; that instances come and go is nobody's news. */

@@ -1,12 +1,13 @@
 // A real Nacos on free ports of this machine: started, stopped, started again with what it knew or without.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Installed } from '../../src/demo/nacos/install.ts';
+import { nacosCommand } from '../../src/demo/nacos/launch.ts';
 import { freePorts, isFree } from '../../src/demo/topology.ts';
 import { type NacosClient, nacosClient } from './client.ts';
-import type { Installed } from './install.ts';
 
 export type NacosServer = {
   readonly kind: Installed['kind'];
@@ -77,7 +78,7 @@ export async function openNacosServer({ installed, user, started = true }: Nacos
   async function launch(): Promise<void> {
     const logFile = join(folder, 'log');
     const log = openSync(logFile, 'w');
-    const { file, args, env } = installed.kind === 'nacos' ? java(installed.classPath) : rnacos(installed.binary);
+    const { file, args, env } = nacosCommand(installed, { port, home: join(folder, 'home'), user });
     const one = spawn(file, args, {
       cwd: join(folder, 'home'),
       env: { ...process.env, ...env },
@@ -101,70 +102,6 @@ export async function openNacosServer({ installed, user, started = true }: Nacos
     if (installed.kind === 'nacos') return true;
     if (data === 'keep') return client.eventuallyKeepsConfigurations(10_000);
     return client.eventuallyKeepsConfigurations(1_000);
-  }
-
-  function rnacos(file: string) {
-    const env: Record<string, string> = {
-      RNACOS_HTTP_PORT: String(port),
-      RNACOS_GRPC_PORT: String(port + 1_000),
-      RNACOS_HTTP_CONSOLE_PORT: String(port + 1_001),
-      RNACOS_DATA_DIR: join(folder, 'home'),
-      ...(user && {
-        RNACOS_ENABLE_OPEN_API_AUTH: 'true',
-        RNACOS_INIT_ADMIN_USERNAME: user.name,
-        RNACOS_INIT_ADMIN_PASSWORD: user.password,
-      }),
-    };
-    return { file, args: [], env };
-  }
-
-  function java(classPath: string) {
-    const home = join(folder, 'home');
-    mkdirSync(join(home, 'conf'), { recursive: true });
-    const secured = user !== undefined;
-    const properties = {
-      'nacos.server.main.port': port,
-      'server.port': port,
-      'server.address': '127.0.0.1',
-      'nacos.server.contextPath': '/nacos',
-      'nacos.core.auth.enabled': secured,
-      'nacos.core.auth.admin.enabled': secured,
-      'nacos.core.auth.console.enabled': false,
-      'nacos.core.auth.system.type': 'nacos',
-      'nacos.core.auth.server.identity.key': 'test',
-      'nacos.core.auth.server.identity.value': 'test',
-      'nacos.core.auth.plugin.nacos.token.secret.key': Buffer.from('a secret of the tests, 32 bytes or more').toString(
-        'base64',
-      ),
-      // A token is of use for as long, so that tests see it renewed.
-      'nacos.core.auth.plugin.nacos.token.expire.seconds': 18_000,
-      'nacos.core.api.compatibility.client.enabled': true,
-      'nacos.core.api.compatibility.admin.enabled': true,
-    };
-    writeFileSync(
-      join(home, 'conf', 'application.properties'),
-      Object.entries(properties)
-        .map(([key, value]) => `${key}=${value}\n`)
-        .join(''),
-    );
-    const jvm = [
-      '-Xms128m',
-      '-Xmx256m',
-      '-Xss512k',
-      '-XX:+UseSerialGC',
-      '-XX:TieredStopAtLevel=1',
-      `-Duser.home=${home}`,
-    ];
-    const nacos = {
-      home,
-      standalone: true,
-      'deployment.type': 'server',
-      'server.ip': '127.0.0.1',
-      preferHostnameOverIp: false,
-    };
-    const settings = Object.entries(nacos).map(([key, value]) => `-Dnacos.${key}=${value}`);
-    const config = `--spring.config.additional-location=file:${home}/conf/`;
-    return { file: 'java', args: [...jvm, ...settings, '-cp', classPath, 'NacosStandalone', config], env: {} };
   }
 }
 

@@ -59,33 +59,36 @@ export type SidecarOptions = {
   readonly pod: string;
   readonly envoy: string;
   readonly folder: string;
-  readonly args?: readonly string[];
+  /** The service that the pod is of; by the name of the pod where absent. */
+  readonly service?: string;
+  /** Where services come from; the file in the folder where absent. */
+  readonly source?: readonly string[];
 };
 
 /** Starts it as the user by which the kernel's rules know it; resolves when it is ready. */
-export async function startSidecar({ network, pod, envoy, folder, args = [] }: SidecarOptions) {
+export async function startSidecar({ network, pod, envoy, folder, ...options }: SidecarOptions) {
+  const { service = pod.replace('-gray', ''), source = ['--config', join(folder, 'services.yaml')] } = options;
   const run = join(folder, pod);
   mkdirSync(run, { recursive: true, mode: 0o755 });
   if (network.kind === 'root') chownSync(run, envoyUid, envoyUid);
   const interception = network.kind === 'single user' ? `15001:15006:${envoyMark}` : 'yes';
   const flags = {
     name: pod,
-    namespace: 'demo',
-    service: pod.replace('-gray', ''),
+    namespace: options.source ? 'default' : 'demo',
+    service,
     intercept: interception,
     inbound: [ports.http, ports.http2, ports.grpc].join(','),
-    config: join(folder, 'services.yaml'),
     'run-dir': run,
     envoy,
     'access-log': join(run, 'access.log'),
-    ...(pod.endsWith('-gray') && { labels: `${labelKey}=gray` }),
+    ...(pod.includes('-gray') && { labels: `${labelKey}=gray` }),
   };
   const words = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
   const process_ = await startIn(
     network,
     pod,
     envoyUid,
-    [process.execPath, lanekeeper, 'sidecar', ...words, ...args],
+    [process.execPath, lanekeeper, 'sidecar', ...words, ...source],
     '"msg":"ready"',
   );
   return { process: process_, run, admin: envoyAdmin(join(run, 'admin.sock')) };

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { findNacos, type Installed } from '../../../src/demo/nacos/install.ts';
 import { valueAt } from '../../../src/documents/value.ts';
 import { formatProblem } from '../../../src/problem.ts';
 import { type NacosOptions, nacosSource } from '../../../src/sources/nacos/nacos.ts';
 import type { Contribution, OpenSource } from '../../../src/sources/source.ts';
 import type { TestInstance } from '../../nacos/client.ts';
-import { findNacos, type Installed } from '../../nacos/install.ts';
 import { type NacosServer, openNacosServer } from '../../nacos/server.ts';
 import { describeSource, type Held } from '../suite.ts';
 

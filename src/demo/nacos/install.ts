@@ -1,4 +1,4 @@
-// A Nacos to test against: r-nacos (a binary; ready at once), else Nacos itself on Java, kept in the cache.
+// A Nacos for tests and the demo: r-nacos (a binary; ready at once), else Nacos itself on Java, kept in the cache.
 import { execFile } from 'node:child_process';
 import { accessSync, constants, cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
@@ -10,8 +10,8 @@ export type Installed =
   | { readonly kind: 'nacos'; readonly classPath: string };
 
 const rnacosVersion = '0.8.8';
-const nacosVersion = '3.1.0'; // of test/nacos/pom.xml
-const cache = resolve(process.env['LANEKEEPER_CACHE'] || fileURLToPath(new URL('../../.cache', import.meta.url)));
+const nacosVersion = '3.1.0'; // of pom.xml
+const cache = resolve(process.env['LANEKEEPER_CACHE'] || fileURLToPath(new URL('../../../.cache', import.meta.url)));
 const rnacosFolder = join(cache, `rnacos-${rnacosVersion}`);
 const nacosFolder = join(cache, `nacos-${nacosVersion}`);
 const run = promisify(execFile);

@@ -94,6 +94,7 @@ const purposes: Readonly<Record<string, string>> = {
   supervisor: "Envoy's binary, its life, its admin socket, its route files",
   sources: 'where rules and services come from: files, watched',
   extproc: 'the conversation with Envoy; nothing else knows its messages',
+  xds: 'serves listeners, routes, clusters and endpoints to Envoy (ADS)',
   'metrics.ts': 'what lanekeeper counts about itself',
   envoy: "mesh → Envoy's listeners, routes, clusters, bootstrap",
   decision: 'which label a request carries, entering and leaving, and why',

@@ -18,6 +18,7 @@ export const places: Readonly<Record<string, Place>> = {
   mesh: { imports: ['rules', 'documents', 'traffic', 'problem.ts'], pure: true },
   decision: { imports: ['mesh', 'rules', 'propagation', 'traffic'], pure: true },
   envoy: { imports: ['mesh', 'rules', 'propagation', 'traffic', 'problem.ts'], pure: true },
+  xds: { imports: ['envoy'] },
   'metrics.ts': { imports: ['decision', 'propagation', 'traffic'] },
   extproc: { imports: ['decision', 'propagation', 'rules', 'traffic'] },
   sources: { imports: ['mesh', 'rules', 'traffic', 'problem.ts'] },

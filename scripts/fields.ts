@@ -1,91 +1,142 @@
-// Writes proto/envoy-fields.json: the fields of every message that Envoy can be given, for src/xds/encode.ts.
-//
-//   node scripts/fields.ts PROTO     PROTO: the folder `proto` of the Rust crate that proto/README.md names
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+// `npm run generate:fields`: the table of fields that xds/encode.ts goes by, out of the descriptors in Envoy's binary.
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import protobuf from 'protobufjs';
+import { type DescEnum, type DescField, type DescMessage, type FileRegistry, ScalarType } from '@bufbuild/protobuf';
+import { findEnvoy } from '../src/supervisor/binary.ts';
+import { messageOf, readDescriptors } from './descriptors.ts';
 
-/** Where what we render begins; everything that these refer to follows. */
-const roots = [
-  'envoy.config.cluster.v3.Cluster',
-  'envoy.config.endpoint.v3.ClusterLoadAssignment',
-  'envoy.config.listener.v3.Listener',
-  'envoy.config.route.v3.RouteConfiguration',
-  'envoy.extensions.access_loggers.file.v3.FileAccessLog',
-  'envoy.extensions.access_loggers.stats.v3.Config',
-  'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
-  'envoy.extensions.clusters.composite.v3.ClusterConfig',
-  'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor',
-  'envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute',
-  'envoy.extensions.filters.http.router.v3.Router',
-  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
-  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
-  'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation',
-  'envoy.extensions.matching.common_inputs.network.v3.DestinationPortInput',
-  'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-];
+export const fieldsFile = fileURLToPath(new URL('../src/xds/encoding/fields.txt', import.meta.url));
 
-const target = fileURLToPath(new URL('../proto/envoy-fields.json', import.meta.url));
-const [, , folder] = process.argv;
-if (folder === undefined) throw new Error('found no folder of .proto files; usage: node scripts/fields.ts PROTO');
+/** What may be served, and what may stand in an Any of it: file → messages. A new extension is one more line. */
+const roots: Readonly<Record<string, readonly string[]>> = {
+  'envoy/config/cluster/v3/cluster.proto': ['Cluster'],
+  'envoy/config/endpoint/v3/endpoint.proto': ['ClusterLoadAssignment'],
+  'envoy/config/listener/v3/listener.proto': ['Listener'],
+  'envoy/config/route/v3/route.proto': ['RouteConfiguration'],
+  'envoy/extensions/access_loggers/file/v3/file.proto': ['FileAccessLog'],
+  'envoy/extensions/access_loggers/stats/v3/stats.proto': ['Config'],
+  'envoy/extensions/access_loggers/stream/v3/stream.proto': ['StdoutAccessLog'],
+  'envoy/extensions/clusters/composite/v3/cluster.proto': ['ClusterConfig'],
+  'envoy/extensions/filters/http/ext_proc/v3/ext_proc.proto': ['ExternalProcessor', 'ExtProcPerRoute'],
+  'envoy/extensions/filters/http/health_check/v3/health_check.proto': ['HealthCheck'],
+  'envoy/extensions/filters/http/header_mutation/v3/header_mutation.proto': [
+    'HeaderMutation',
+    'HeaderMutationPerRoute',
+  ],
+  'envoy/extensions/filters/http/router/v3/router.proto': ['Router'],
+  'envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.proto': ['Config'],
+  'envoy/extensions/filters/listener/original_dst/v3/original_dst.proto': ['OriginalDst'],
+  'envoy/extensions/filters/network/direct_response/v3/config.proto': ['Config'],
+  'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto': [
+    'HttpConnectionManager',
+  ],
+  'envoy/extensions/filters/network/set_filter_state/v3/set_filter_state.proto': ['Config'],
+  'envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto': ['TcpProxy'],
+  'envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto': ['HeaderMutation'],
+  'envoy/extensions/matching/common_inputs/network/v3/network_inputs.proto': [
+    'DestinationIPInput',
+    'DestinationPortInput',
+    'DirectSourceIPInput',
+    'SourceIPInput',
+  ],
+  'envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto': ['PreviousHostsPredicate'],
+  'envoy/extensions/upstreams/http/v3/http_protocol_options.proto': ['HttpProtocolOptions'],
+  'envoy/type/matcher/v3/http_inputs.proto': ['HttpRequestHeaderMatchInput', 'HttpRequestQueryParamMatchInput'],
+  'google/protobuf/wrappers.proto': ['BoolValue', 'DoubleValue', 'StringValue', 'UInt32Value', 'UInt64Value'],
+  'xds/type/matcher/v3/ip.proto': ['IPMatcher'],
+};
 
-const root = new protobuf.Root();
-const includes = [
-  ...readdirSync(folder).map((name) => join(folder, name)),
-  dirname(fileURLToPath(import.meta.resolve('protobufjs/package.json'))), // google/protobuf
-];
-root.resolvePath = (_, file) => includes.map((include) => join(include, file)).find(existsSync) ?? file;
-for (const name of roots) root.loadSync(fileOf(name), { keepCase: true });
-root.resolveAll();
+/** Messages whose JSON is not an object of their fields: encode.ts has a function for each. */
+const special = /^google\.protobuf\.(Any|Duration|Struct|Value|ListValue|\w+Value)$/;
 
-const messages: Record<string, Record<string, [number, string, string?]>> = {};
-const enums: Record<string, Record<string, number>> = {};
-for (const name of [...roots, 'google.protobuf.StringValue']) add(root.lookupTypeOrEnum(name));
-const sorted = <T>(all: Record<string, T>) =>
-  Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
-const line = ([name, value]: [string, unknown]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`;
-const part = (all: Record<string, unknown>) => Object.entries(sorted(all)).map(line).join(',\n');
-writeFileSync(target, `{"messages": {\n${part(messages)}\n}, "enums": {\n${part(enums)}\n}}\n`);
-console.log(`${Object.keys(messages).length} messages, ${Object.keys(enums).length} enums`);
-
-function add(type: protobuf.Type | protobuf.Enum): void {
-  const name = type.fullName.slice(1);
-  if (name in messages || name in enums) return;
-  if (type instanceof protobuf.Enum) {
-    enums[name] = type.values;
-    return;
-  }
-  const fields: Record<string, [number, string, string?]> = {};
-  messages[name] = fields;
-  for (const field of type.fieldsArray) {
-    field.resolve();
-    if (field.options?.['deprecated']) continue; // Envoy refuses or warns
-    const flag = flagOf(field);
-    const kind = field.resolvedType?.fullName.slice(1) ?? field.type;
-    fields[field.name] = flag === undefined ? [field.id, kind] : [field.id, kind, flag];
-    if (field.resolvedType) add(field.resolvedType);
-  }
+/** Everything that the roots reach, from this binary. */
+export function descriptorsOf(envoy: string): FileRegistry {
+  return readDescriptors(envoy, Object.keys(roots));
 }
 
-/** `repeated`, the type of a map's keys, or `present` where a scalar is told from its default. */
-function flagOf(field: protobuf.Field): string | undefined {
-  if (field instanceof protobuf.MapField) return `map ${field.keyType}`;
-  if (field.repeated) return 'repeated';
-  return field.partOf ? 'present' : undefined;
+export function rootMessages(registry: FileRegistry): DescMessage[] {
+  return Object.entries(roots).flatMap(([file, names]) => {
+    const found = registry.getFile(file);
+    return names.map((name) => messageOf(registry, `${found?.proto.package}.${name}`));
+  });
 }
 
-/** The file of a message, by Envoy's habit of one folder a package: found by its text. */
-function fileOf(name: string): string {
-  const path = name.split('.').slice(0, -1).join('/');
-  const within = includes.map((include) => join(include, path)).find(existsSync);
-  const file = within && readdirSync(within).find((each) => each.endsWith('.proto') && declares(join(within, each)));
-  if (file === undefined) throw new Error(`${name} is in no file of ${path}`);
-  return `${path}/${file}`;
+export function renderFields(registry: FileRegistry): string {
+  const types = reachable(rootMessages(registry)).sort((one, other) => (fullName(one) < fullName(other) ? -1 : 1));
+  const packages = Map.groupBy(types, ({ file }) => file.proto.package);
+  return [
+    '# Generated by npm run generate:fields from the descriptors in the binary of Envoy 1.40.0: do not edit. proto/README.md',
+    '# message: number, name, [oneof it is of | optional], [repeated | map of], type; enum: number, name',
+    ...[...packages].flatMap(([name, own]) => [`package ${name}`, ...own.flatMap(renderType)]),
+    '',
+  ].join('\n');
+}
 
-  function declares(each: string): boolean {
-    return protobuf.parse(readFileSync(each, 'utf8'), { keepCase: true }).root.lookup(name) !== null;
+function reachable(messages: readonly DescMessage[]): (DescMessage | DescEnum)[] {
+  const found = new Map<string, DescMessage | DescEnum>();
+  const visit = (type: DescMessage | DescEnum): void => {
+    if (found.has(type.typeName) || special.test(type.typeName)) return;
+    found.set(type.typeName, type);
+    if (type.kind === 'enum') return;
+    for (const field of fieldsOf(type)) {
+      if (field.message) visit(field.message);
+      if (field.enum) visit(field.enum);
+    }
+  };
+  messages.forEach(visit);
+  return [...found.values()];
+}
+
+/** Without those that Envoy has deprecated: it may refuse them, and nobody should render them. */
+function fieldsOf(message: DescMessage): DescField[] {
+  return message.fields
+    .filter(({ proto }) => !proto.options?.deprecated)
+    .toSorted((one, other) => one.number - other.number);
+}
+
+function fullName({ file, typeName }: DescMessage | DescEnum): string {
+  return `${file.proto.package} ${typeName}`;
+}
+
+function renderType(type: DescMessage | DescEnum): string[] {
+  const name = nameIn(type.file.proto.package, type);
+  return type.kind === 'enum'
+    ? [`enum ${name}`, ...type.values.map((value) => `${value.number} ${value.name}`)]
+    : [`message ${name}`, ...fieldsOf(type).map(renderField)];
+}
+
+/** Within its package a name is short, and starts with a capital. */
+function nameIn(name: string, { file, typeName }: DescMessage | DescEnum): string {
+  return file.proto.package === name ? typeName.slice(name.length + 1) : typeName;
+}
+
+function renderField(field: DescField): string {
+  const presence = field.oneof ? `${field.oneof.name} ` : field.proto.proto3Optional ? 'optional ' : '';
+  return `${field.number} ${field.name} ${presence}${pluralOf(field)}${typeOf(field)}`;
+}
+
+function pluralOf(field: DescField): string {
+  if (field.fieldKind === 'map') {
+    if (field.mapKey !== ScalarType.STRING) throw new Error(`${field}: a map by anything but text is not encoded`);
+    return 'map ';
   }
+  if (field.fieldKind !== 'list') return '';
+  const isNumber = field.listKind === 'enum' || (field.listKind === 'scalar' && isPackable(field.scalar));
+  if (isNumber !== field.packed) throw new Error(`${field}: found packed=${field.packed}`);
+  return 'repeated ';
+}
+
+function isPackable(scalar: ScalarType): boolean {
+  return scalar !== ScalarType.STRING && scalar !== ScalarType.BYTES;
+}
+
+function typeOf(field: DescField): string {
+  const type = field.message ?? field.enum;
+  if (type) return nameIn(field.parent.file.proto.package, type);
+  return ScalarType[field.scalar ?? 0]?.toLowerCase() ?? '';
+}
+
+if (import.meta.main) {
+  writeFileSync(fieldsFile, renderFields(descriptorsOf(await findEnvoy({ say: console.log }))));
+  console.log('src/xds/encoding/fields.txt');
 }

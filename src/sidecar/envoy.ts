@@ -1,6 +1,7 @@
 // The Envoy of a sidecar: ours, which is started and served what it needs, or somebody else's, which only asks.
 
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { renderBootstrap } from '../envoy/bootstrap.ts';
 import { createRenderer } from '../envoy/render.ts';
@@ -15,7 +16,8 @@ import { findEnvoy } from '../supervisor/binary.ts';
 import { type EnvoyProcess, type EnvoyState, startEnvoy } from '../supervisor/process.ts';
 import type { AskGate } from '../supervisor/remembering.ts';
 import { claimSocket, type NamedSocket } from '../supervisor/socket.ts';
-import { openXdsServer, type Refusal, type XdsServer } from '../xds/server.ts';
+import type { Refusal } from '../xds/resources.ts';
+import { openXdsServer, type XdsServer } from '../xds/server.ts';
 
 export type SidecarEnvoy = {
   readonly isReady: boolean;
@@ -44,6 +46,9 @@ export type EnvoyContext = {
   readonly metrics: Metrics;
   readonly log: Logger;
 };
+
+/** An Envoy that serves may be waited for in vain: what it refused is known by then. */
+const settledWithinMs = 5_000;
 
 /** An Envoy that this sidecar starts, serves, watches and ends. Rejects where there is no binary of our version. */
 export async function ownEnvoy({ settings, paths, metrics, log }: EnvoyContext): Promise<SidecarEnvoy> {
@@ -98,7 +103,7 @@ export async function ownEnvoy({ settings, paths, metrics, log }: EnvoyContext):
           if (next === 'ready') gate.repeat(); // it may have changed while Envoy read its bootstrap
         },
       });
-      await xds?.settled();
+      await Promise.race([xds?.settled(), sleep(settledWithinMs, undefined, { ref: false })]);
       metrics.served.set(latest);
       const listener = refused.find(({ type }) => type === 'listeners');
       if (listener === undefined) return;
@@ -108,7 +113,10 @@ export async function ownEnvoy({ settings, paths, metrics, log }: EnvoyContext):
     update({ mesh, number }) {
       latest = number;
       xds?.update(render(mesh));
-      void xds?.settled().then(() => number === latest && metrics.served.set(number));
+      xds?.settled().then(
+        () => number === latest && metrics.served.set(number),
+        () => {}, // it ends
+      );
     },
     async stop(drainMs) {
       await envoy?.stop(drainMs);

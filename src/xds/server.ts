@@ -1,152 +1,198 @@
-// The control plane of this pod's Envoy: Delta ADS on a Unix socket.
-import { chmodSync, rmSync } from 'node:fs';
+// An ADS server on a Unix socket (delta): listeners, routes, clusters and endpoints for the Envoy of this pod.
+import { chmodSync, chownSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
-import { type DeltaRequest, discovery } from './protocol.ts';
-import { createStore, type Refusal, type Resources, resourceTypes } from './store.ts';
-import { createStream, type Stream } from './stream.ts';
-
-export type { Refusal, Resources } from './store.ts';
+import { createCatalogue } from './catalogue.ts';
+import { discovery } from './protocol.ts';
+import type { DeltaRequest } from './request.ts';
+import type { Refusal, Resources } from './resources.ts';
+import { openStream, type Stream } from './stream.ts';
 
 export type XdsServerOptions = {
+  /** Its path must be free. */
   readonly socket: string;
-  /** Route tables are sent at most once in this time: each is sent whole, and each change of a pod's address is one. */
+  /** Numeric group that may connect as well as this user; none where absent. */
+  readonly socketGroup?: number | undefined;
+  /** Changes of route tables that follow each other sooner are sent as one: each makes Envoy build a whole table. */
   readonly routeDelayMs?: number;
+  /** How long an answer is waited for, in which Envoy says that it has taken what later resources need. */
   readonly patienceMs?: number;
-  /** Whenever what is refused has changed, also when it is mended. */
-  readonly onRefusals: (refusals: readonly Refusal[]) => void;
-  readonly onError: (error: unknown) => void;
+  /** Whenever they are others than before, also when there are none any more. */
+  onRefusals(refusals: readonly Refusal[]): void;
+  onError(error: Error): void;
 };
 
 export type XdsServer = {
-  /** Takes what Envoy should have, whole. Never throws: what cannot be encoded is a refusal. */
+  /**
+   * What is to be in force. Nothing is thrown for a resource that cannot be encoded, or that Envoy refuses: its last good form
+   * stays, the others go on, and it is among the refusals.
+   */
   update(resources: Resources): void;
   readonly isConnected: boolean;
-  /** Resolves when Envoy has everything that it does not refuse; after `patienceMs` in any case. */
+  readonly refusals: readonly Refusal[];
+  /** Resolves when a connected Envoy has answered to all of the last update; without an end where it never does. */
   settled(): Promise<void>;
-  /** Ends the conversations: Envoy keeps what it has, and comes back to whoever listens then. */
+  /** Ends the streams, so that Envoy comes back to whoever listens then, and removes the socket. */
   close(): Promise<void>;
 };
 
 type Call = ServerDuplexStream<DeltaRequest, Buffer>;
+type Waiter = { resolve(): void; reject(error: Error): void };
 
-/** Listens on the socket (mode 0600), whose path must be free. */
-export async function openXdsServer({
-  socket,
-  routeDelayMs = 200,
-  patienceMs = 5_000,
-  onRefusals,
-  onError,
-}: XdsServerOptions): Promise<XdsServer> {
-  const store = createStore();
+const closeMs = 1_000;
+
+export async function openXdsServer(options: XdsServerOptions): Promise<XdsServer> {
+  const { routeDelayMs = 200, patienceMs = 5_000, onRefusals, onError } = options;
+  const catalogue = createCatalogue();
   const streams = new Map<Call, Stream>();
-  const heldRoutes = new Set<string>();
-  const waiting = new Set<() => void>();
-  let routesSentAt = -Infinity;
-  let routeTimer: NodeJS.Timeout | undefined;
-  let reported = '[]';
+  const hold = holdBack(routeDelayMs, () => stepAll());
+  let waiters: Waiter[] = [];
+  const port = await listen(options, open);
 
-  const server = new Server({ 'grpc.max_receive_message_length': -1 });
-  server.addService(discovery, { DeltaAggregatedResources: converse });
-  await bind(server, socket);
   return {
-    update,
+    update(resources) {
+      const changes = catalogue.update(resources);
+      hold.add(changes.routes);
+      for (const stream of streams.values()) stream.note(changes);
+      stepAll();
+    },
     get isConnected() {
       return streams.size > 0;
     },
-    settled,
+    get refusals() {
+      return catalogue.refusals;
+    },
+    settled() {
+      return new Promise((resolve, reject) => {
+        waiters.push({ resolve, reject });
+        look();
+      });
+    },
     async close() {
-      clearTimeout(routeTimer);
+      hold.close();
       for (const [call, stream] of streams) {
         stream.close();
         call.end();
       }
-      server.forceShutdown();
-      rmSync(socket, { force: true });
+      await port.close();
+      for (const { reject } of waiters) reject(new Error(`${options.socket} was closed`));
+      waiters = [];
     },
   };
 
-  function converse(call: Call): void {
-    const stream = createStream({
-      store,
+  function open(call: Call): void {
+    const stream = openStream({
+      catalogue,
       patienceMs,
-      send: (bytes) => void call.write(bytes),
-      routesAreHeld: () => heldRoutes.size > 0,
-      onStep: look,
+      isHeld: hold.has,
+      canSend: () => !call.writableNeedDrain,
+      send: (response) => call.write(response),
+      onRefused(refusal, served) {
+        catalogue.refuse(refusal, served);
+        noteAll({ [refusal.type]: new Set([refusal.name]) });
+      },
+      onListenersClosed: () => noteAll({ listeners: catalogue.retry('listeners') }),
     });
     streams.set(call, stream);
     call.on('data', (request: DeltaRequest) => {
-      try {
-        stream.receive(request);
-      } catch (error) {
-        onError(error);
-        call.destroy();
-      }
+      stream.receive(request);
+      look();
     });
-    const end = () => {
+    call.on('drain', stream.step);
+    call.on('end', () => call.end());
+    call.on('cancelled', forget);
+    call.on('finish', forget);
+    call.on('error', onError);
+
+    function forget(): void {
       stream.close();
       streams.delete(call);
-    };
-    call.on('error', end); // it was cut
-    call.on('end', () => {
-      end();
-      call.end();
-    });
+      look();
+    }
   }
 
-  function update(resources: Resources): void {
-    const changed = store.replace(resources);
-    for (const name of changed.routes) heldRoutes.add(name);
-    for (const stream of streams.values())
-      for (const type of resourceTypes) if (type !== 'routes') stream.mark(type, changed[type]);
-    const wait = routesSentAt + routeDelayMs - performance.now();
-    if (wait <= 0) releaseRoutes();
-    else routeTimer ??= setTimeout(releaseRoutes, wait);
+  function noteAll(changes: Parameters<Stream['note']>[0]): void {
+    for (const stream of streams.values()) stream.note(changes);
+    for (const stream of streams.values()) stream.step();
+  }
+
+  function stepAll(): void {
     for (const stream of streams.values()) stream.step();
     look();
   }
 
-  function releaseRoutes(): void {
-    routeTimer = undefined;
-    if (heldRoutes.size === 0) return;
-    routesSentAt = performance.now();
-    for (const stream of streams.values()) stream.mark('routes', heldRoutes);
-    heldRoutes.clear();
-    for (const stream of streams.values()) stream.step();
-  }
-
-  /** Tells of refusals that are new or mended, and whoever waits that Envoy has everything. */
+  /** After whatever happened: who wants to know of it? */
   function look(): void {
-    const refusals = store.refusals;
-    const text = JSON.stringify(refusals);
-    if (text !== reported) {
-      reported = text;
-      onRefusals(refusals);
-    }
-    if (!isSettled()) return;
-    for (const resolve of waiting) resolve();
-    waiting.clear();
-  }
-
-  function isSettled(): boolean {
-    return streams.size > 0 && heldRoutes.size === 0 && [...streams.values()].every((stream) => stream.isSettled);
-  }
-
-  function settled(): Promise<void> {
-    if (isSettled()) return Promise.resolve();
-    return new Promise((resolve) => {
-      waiting.add(resolve);
-      setTimeout(resolve, patienceMs).unref();
-    });
+    if (catalogue.refusalsChanged()) onRefusals(catalogue.refusals);
+    if (waiters.length === 0 || streams.size === 0) return;
+    if (![...streams.values()].every((stream) => stream.isSettled())) return;
+    for (const { resolve } of waiters.splice(0)) resolve();
   }
 }
 
-function bind(server: Server, socket: string): Promise<void> {
-  const mask = process.umask(0o177); // no moment in which the socket is open to others
-  return new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) =>
-      error ? reject(error) : resolve(),
-    );
-  })
-    .then(() => chmodSync(socket, 0o600))
-    .finally(() => void process.umask(mask));
+/** The first change goes at once, those that follow it sooner than `delayMs` go together at the end of that time. */
+function holdBack(delayMs: number, onRelease: () => void) {
+  const held = new Set<string>();
+  let releasedAt = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+  return { add, has: (name: string) => held.has(name), close: () => clearTimeout(timer) };
+
+  function add(names: ReadonlySet<string>): void {
+    if (names.size === 0) return;
+    const left = releasedAt + delayMs - performance.now();
+    if (timer === undefined && left <= 0) {
+      releasedAt = performance.now();
+      return;
+    }
+    for (const name of names) held.add(name);
+    timer ??= setTimeout(release, left);
+  }
+
+  function release(): void {
+    timer = undefined;
+    releasedAt = performance.now();
+    held.clear();
+    onRelease();
+  }
+}
+
+/**
+ * The connections are ours and not grpc-js's, which listens by itself: so the socket is open to nobody else at any moment, and
+ * at the end nobody who keeps a connection keeps this process.
+ */
+async function listen({ socket, socketGroup, onError }: XdsServerOptions, open: (call: Call) => void) {
+  const connections = new Set<Socket>();
+  const grpc = new Server({ 'grpc.max_receive_message_length': -1 }); // versions of everything, after a reconnect
+  grpc.addService(discovery, { DeltaAggregatedResources: open });
+  const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const server = createServer((connection) => {
+    connections.add(connection);
+    connection.once('close', () => connections.delete(connection));
+    injector.injectConnection(connection);
+  });
+  const mask = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(socket, resolve));
+  } finally {
+    process.umask(mask);
+  }
+  server.removeAllListeners('error').on('error', onError);
+  try {
+    if (socketGroup !== undefined) chownSync(socket, -1, socketGroup);
+    if (socketGroup !== undefined) chmodSync(socket, 0o660);
+  } catch (error) {
+    await close();
+    throw new Error(`${socket} cannot be given to group ${socketGroup}: ${String(error)}`);
+  }
+  return { close };
+
+  async function close(): Promise<void> {
+    const closed = new Promise((resolve) => server.close(resolve)); // removes the socket, and waits for connections
+    injector.drain(closeMs);
+    await Promise.race([closed, sleep(closeMs, undefined, { ref: false })]);
+    for (const connection of connections) connection.destroy();
+    grpc.forceShutdown();
+    await closed;
+  }
 }

@@ -1,245 +1,244 @@
-// One conversation with an Envoy: what it has, what it is owed, and in which order (ads.md 3).
-import type { DeltaRequest } from './protocol.ts';
-import { encodeResponse } from './protocol.ts';
-import { type ResourceType, resourceTypes, type Store, typeOf, typeUrlOf } from './store.ts';
+// The conversation with one Envoy: what may be sent now, and in which order. The rules were measured (ads.md 3): clusters and
+// endpoints first, then what names them, then what nobody names any more; Envoy keeps back its answer for clusters while one
+// of them is warming, so waiting for it is make-before-break.
+import type { Catalogue, Served } from './catalogue.ts';
+import type { DeltaRequest } from './request.ts';
+import { type Changes, type Refusal, type ResourceType, resourceTypes } from './resources.ts';
+import { encodeResponse, typeUrlOf } from './response.ts';
+import {
+  type Delivery,
+  type Due,
+  dueOf,
+  enter,
+  resubscribe,
+  type Subscription,
+  subscribe,
+  takeBack,
+} from './subscription.ts';
 
 export type StreamOptions = {
-  readonly store: Store;
-  readonly send: (bytes: Buffer) => void;
-  /** How long an answer is waited for before what depends on it goes on without. */
+  readonly catalogue: Catalogue;
+  /** An answer is not waited for longer than this. */
   readonly patienceMs: number;
-  /** True while route tables have changed and are held back for a moment: nothing that they name may go yet. */
-  readonly routesAreHeld: () => boolean;
-  /** Called after everything that may have changed what is owed or refused. */
-  readonly onStep: () => void;
+  /** A changed route table whose turn has not come. */
+  isHeld(name: string): boolean;
+  /** False while Envoy does not read; `step` is called when it does again. */
+  canSend(): boolean;
+  send(response: Buffer): void;
+  /** Envoy has refused this one alone. */
+  onRefused(refusal: Refusal, served: Served): void;
+  /** Envoy has closed listeners: a refused one may find its port free now. */
+  onListenersClosed(): void;
 };
 
 export type Stream = {
   receive(request: DeltaRequest): void;
-  /** These have changed, come or gone. */
-  mark(type: ResourceType, names: Iterable<string>): void;
+  /** Names of what may be served otherwise than before. */
+  note(changes: Partial<Changes>): void;
+  /** Sends what may be sent now. */
   step(): void;
-  /** True where Envoy has everything, but for what it refused. */
-  readonly isSettled: boolean;
+  /** Nothing is owed and every response was answered. */
+  isSettled(): boolean;
   close(): void;
 };
 
-type Subscription = {
-  readonly isWildcard: boolean;
-  readonly names: Set<string>;
-  /** Versions that Envoy has, or will have once it has answered. */
-  readonly known: Map<string, string>;
-  /** What it may have to be told about. */
-  readonly dirty: Set<string>;
-  /** It is owed an answer, if only an empty one. */
-  isOwed: boolean;
-  sent: Sent | undefined;
-  /** Halves of a response that was refused: sent one by one until the bad resource is alone. */
-  readonly parts: string[][];
-};
-
-type Sent = {
-  readonly nonce: string;
-  readonly names: readonly string[];
-  readonly before: ReadonlyMap<string, string | undefined>;
-};
-
-export function createStream({ store, send, patienceMs, routesAreHeld, onStep }: StreamOptions): Stream {
+export function openStream({ catalogue, patienceMs, ...events }: StreamOptions): Stream {
   const subscriptions = new Map<ResourceType, Subscription>();
   let nonces = 0;
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
-  return {
-    receive,
-    mark(type, names) {
-      const subscription = subscriptions.get(type);
-      for (const name of names) subscription?.dirty.add(name);
-    },
-    step,
-    get isSettled() {
-      return resourceTypes.every(isSettled);
-    },
-    close() {
-      isClosed = true;
-      clearTimeout(timer);
-    },
-  };
+  return { receive, note, step, isSettled, close };
 
   function receive(request: DeltaRequest): void {
-    const type = typeOf(request.typeUrl);
-    if (type === undefined) return; // a kind that nothing of ours asks for
-    const subscription = subscriptions.get(type) ?? subscribe(type, request);
-    answered(type, subscription, request);
-    for (const name of request.resourceNamesUnsubscribe ?? []) {
-      subscription.names.delete(name);
-      subscription.known.delete(name);
-    }
-    for (const name of request.resourceNamesSubscribe ?? []) {
-      if (name === '*') continue;
-      subscription.names.add(name);
-      subscription.dirty.add(name);
-      // Asked for again, it is answered again; the first message says what Envoy has already.
-      if (request.initialResourceVersions?.[name] === undefined) subscription.known.delete(name);
-    }
+    const type = resourceTypes.find((each) => typeUrlOf(each) === request.typeUrl);
+    if (type === undefined) deny(request);
+    else hear(type, request);
     step();
   }
 
-  function subscribe(type: ResourceType, { initialResourceVersions = {} }: DeltaRequest): Subscription {
-    const isWildcard = type === 'clusters' || type === 'listeners';
-    const known = new Map(Object.entries(initialResourceVersions));
-    const dirty = new Set(isWildcard ? [...store.entries(type).keys(), ...known.keys()] : known.keys());
-    const subscription = {
-      isWildcard,
-      names: new Set(known.keys()),
-      known,
-      dirty,
-      isOwed: true,
-      sent: undefined,
-      parts: [],
-    };
-    subscriptions.set(type, subscription);
-    return subscription;
-  }
-
-  function answered(
-    type: ResourceType,
-    subscription: Subscription,
-    { responseNonce, errorDetail }: DeltaRequest,
-  ): void {
-    const { sent } = subscription;
-    if (sent === undefined || responseNonce !== sent.nonce) return;
-    subscription.sent = undefined;
-    if (errorDetail === undefined) return;
-    for (const [name, version] of sent.before) {
-      if (version === undefined) subscription.known.delete(name);
-      else subscription.known.set(name, version);
-    }
-    const [only, ...others] = sent.names;
-    if (only !== undefined && others.length === 0) {
-      const version = store.entries(type).get(only)?.version;
-      if (version !== undefined)
-        store.refuse(type, only, { version, reason: errorDetail.message?.trim() ?? 'no reason given' });
-    } else if (others.length > 0) {
-      const middle = Math.ceil(sent.names.length / 2);
-      subscription.parts.push(sent.names.slice(0, middle), sent.names.slice(middle));
-    }
-  }
-
-  function step(patient = true): void {
-    if (isClosed) return;
-    clearTimeout(timer);
-    for (const type of ['clusters', 'endpoints', 'listeners', 'routes'] as const) sendUp(type, patient);
-    const isUp =
-      !routesAreHeld() && !isWaiting('listeners') && !isWaiting('routes') && (!isWaiting('clusters') || !patient);
-    if (isUp || !patient) {
-      sendDown('routes');
-      sendDown('listeners');
-      if (!isWaiting('routes') || !patient) {
-        sendDown('endpoints');
-        sendDown('clusters');
-      }
-    }
-    if (patient && resourceTypes.some(isWaiting)) timer = setTimeout(() => step(false), patienceMs).unref();
-    onStep();
-  }
-
-  /** Sent and unanswered, or still to be sent for the first time. */
-  function isWaiting(type: ResourceType): boolean {
+  function hear(type: ResourceType, request: DeltaRequest): void {
     const subscription = subscriptions.get(type);
-    return subscription !== undefined && (subscription.sent !== undefined || upsOf(type, subscription).length > 0);
-  }
-
-  function sendUp(type: ResourceType, patient: boolean): void {
-    const subscription = subscriptions.get(type);
-    if (subscription === undefined || subscription.sent !== undefined) return;
-    const part = subscription.parts.shift();
-    const names = (part ?? upsOf(type, subscription)).filter((name) => !patient || isReady(type, name));
-    const absent = type === 'endpoints' || type === 'routes' ? absentOf(type, subscription) : [];
-    if (names.length === 0 && absent.length === 0 && !subscription.isOwed) {
-      if (part) sendUp(type, patient);
+    if (subscription === undefined) {
+      subscriptions.set(type, subscribe(type, request, catalogue));
+      // It was written before Envoy had seen these clusters, and speaks of the endpoints of their earlier forms.
+      if (type === 'endpoints') for (const each of unanswered('clusters')) oweEndpoints(each.served.values());
       return;
     }
-    transmit(type, subscription, { names, removed: absent });
-    // A cluster that changed warms until its endpoints come again, changed or not (ads.md 2).
-    const endpoints = subscriptions.get('endpoints');
-    if (type === 'clusters' && endpoints)
-      for (const name of names.filter((each) => endpoints.names.has(each))) {
-        endpoints.known.delete(name);
-        endpoints.dirty.add(name);
+    const delivery = subscription.deliveries.get(request.nonce);
+    subscription.deliveries.delete(request.nonce);
+    resubscribe(subscription, request, catalogue);
+    if (delivery === undefined) return;
+    if (request.error !== undefined) refused(subscription, delivery, request.error);
+    else accepted(subscription, delivery);
+  }
+
+  /** What Envoy has of an earlier stream it once accepted. */
+  function believe({ type, known }: Subscription): void {
+    for (const [name, version] of known) {
+      const found = catalogue.find(type, name);
+      if (typeof found === 'object' && found.version === version) catalogue.accept(type, name, found);
+    }
+  }
+
+  function accepted({ type }: Subscription, { served, removed }: Delivery): void {
+    for (const [name, { served: form }] of served) catalogue.accept(type, name, form);
+    if (type === 'listeners' && removed.length > 0) events.onListenersClosed();
+  }
+
+  /** Envoy may have thrown away all of it for one bad resource: halves are sent alone, until that one is known. */
+  function refused(subscription: Subscription, delivery: Delivery, reason: string): void {
+    const { type, halves } = subscription;
+    takeBack(subscription, delivery);
+    const names = [...delivery.served.keys()];
+    const [only] = delivery.served;
+    if (names.length > 1) halves.unshift(names.slice(0, names.length / 2), names.slice(names.length / 2));
+    else if (only) events.onRefused({ type, name: only[0], reason }, only[1].served);
+  }
+
+  function note(changes: Partial<Changes>): void {
+    for (const subscription of subscriptions.values()) {
+      const { type, isWildcard, names, known, owed } = subscription;
+      for (const name of changes[type] ?? []) if (isWildcard || names.has(name) || known.has(name)) owed.add(name);
+    }
+  }
+
+  function step(): void {
+    clearTimeout(timer);
+    if (isClosed || !catalogue.isFilled || !events.canSend()) return;
+    for (const subscription of subscriptions.values()) if (subscription.isAnswerDue) believe(subscription);
+    supply('clusters');
+    supply('endpoints'); // never waits for the answer about clusters: Envoy gives it when it has the endpoints
+    supply('routes');
+    supply('listeners');
+    if (isQuiet('routes', isSupply) && isQuiet('listeners', isSupply)) {
+      remove('listeners');
+      remove('routes');
+      if (isQuiet('routes') && isQuiet('listeners')) {
+        remove('clusters');
+        if (isQuiet('clusters')) remove('endpoints'); // most are gone by then: Envoy has unsubscribed
       }
+    }
+    const waits = resourceTypes.flatMap(unanswered).filter(isAwaited);
+    const since = Math.min(...waits.map(({ sentAt }) => sentAt));
+    if (waits.length > 0) timer = setTimeout(step, since + patienceMs - performance.now() + 1);
   }
 
-  function upsOf(type: ResourceType, { dirty, known, names, isWildcard }: Subscription): string[] {
-    const entries = store.entries(type);
-    return [...dirty].filter((name) => {
-      const entry = entries.get(name);
-      const isWanted = entry !== undefined && (isWildcard || names.has(name)) && !store.isRefused(type, name);
-      return isWanted && entry.version !== known.get(name);
-    });
-  }
-
-  /** Subscribed, but nowhere to be had, and Envoy has not been told. */
-  function absentOf(type: ResourceType, { dirty, known, names }: Subscription): string[] {
-    const entries = store.entries(type);
-    return [...dirty].filter((name) => names.has(name) && !known.has(name) && !entries.has(name));
-  }
-
-  /** A route table waits for the clusters that it names, and for no others. */
-  function isReady(type: ResourceType, name: string): boolean {
-    const clusters = subscriptions.get('clusters');
-    if (type !== 'routes' || clusters === undefined) return true;
-    const unanswered = new Set([
-      ...(clusters.sent?.names ?? []),
-      ...clusters.parts.flat(),
-      ...upsOf('clusters', clusters),
-    ]);
-    return (
-      store
-        .entries('routes')
-        .get(name)
-        ?.clusters.every((cluster) => !unanswered.has(cluster)) !== false
-    );
-  }
-
-  function sendDown(type: ResourceType): void {
+  /** Sends what is new or changed and may go, and says what does not exist to an Envoy that asked. */
+  function supply(type: ResourceType): void {
     const subscription = subscriptions.get(type);
-    if (subscription === undefined || subscription.sent !== undefined || subscription.parts.length > 0) return;
-    const entries = store.entries(type);
-    const removed = [...subscription.dirty].filter((name) => subscription.known.has(name) && !entries.has(name));
-    if (removed.length > 0) transmit(type, subscription, { names: [], removed });
+    if (subscription === undefined || isWaiting(subscription)) return;
+    const { owed, halves } = subscription;
+    while (halves.length > 0) if (supplyOf(subscription, halves.shift() ?? [])) return;
+    supplyOf(subscription, owed);
   }
 
-  function transmit(
-    type: ResourceType,
-    subscription: Subscription,
-    { names, removed }: { readonly names: readonly string[]; readonly removed: readonly string[] },
-  ): void {
-    const entries = store.entries(type);
-    const before = new Map(names.map((name) => [name, subscription.known.get(name)]));
+  /** True where there was something to send. */
+  function supplyOf(subscription: Subscription, names: Iterable<string>): boolean {
+    const served = new Map<string, Served>();
+    const absent: string[] = [];
+    let waits = false;
     for (const name of names) {
-      subscription.known.set(name, entries.get(name)?.version ?? '');
-      subscription.dirty.delete(name);
+      const due = dueOf(subscription, name, catalogue);
+      if (due === 'absence') absent.push(name);
+      else if (due === undefined) subscription.owed.delete(name);
+      else if (due !== 'removal' && mayGo(subscription, name, due.send)) served.set(name, due.send);
+      else if (due !== 'removal') waits = true;
     }
-    for (const name of removed) {
-      subscription.known.delete(name);
-      subscription.dirty.delete(name);
-    }
-    subscription.isOwed = false;
-    const nonce = String(++nonces);
-    subscription.sent = { nonce, names, before };
-    const resources = names.flatMap((name) => entries.get(name)?.bytes ?? []);
-    send(encodeResponse({ typeUrl: typeUrlOf(type), nonce, resources, removed }));
+    const isDue = served.size > 0 || absent.length > 0 || (subscription.isAnswerDue && !waits);
+    if (isDue) deliver(subscription, served, absent);
+    return isDue;
   }
 
-  function isSettled(type: ResourceType): boolean {
+  /** Envoy takes what names a cluster that it has not, and answers 503. (For its tables a listener waits by itself.) */
+  function mayGo({ type, asked }: Subscription, name: string, served: Served): boolean {
+    if (type !== 'routes' && type !== 'listeners') return true;
+    if (type === 'routes' && events.isHeld(name) && !asked.has(name)) return false;
+    const clusters = subscriptions.get('clusters');
+    if (clusters === undefined) return true;
+    const seen = new Set(served.clusters);
+    for (const cluster of seen) {
+      if (isPending(clusters, cluster)) return false;
+      const found = catalogue.find('clusters', cluster);
+      if (typeof found === 'object') for (const member of found.clusters) seen.add(member);
+    }
+    return true;
+  }
+
+  function isPending(subscription: Subscription, name: string): boolean {
+    if (subscription.owed.has(name) && isSupply(dueOf(subscription, name, catalogue))) return true;
+    return unanswered(subscription.type).some((each) => each.served.has(name) && isAwaited(each));
+  }
+
+  function remove(type: ResourceType): void {
     const subscription = subscriptions.get(type);
-    const entries = [...store.entries(type)].filter(([name]) => !store.isRefused(type, name));
-    if (subscription === undefined) return entries.length === 0;
-    if (subscription.sent !== undefined || subscription.parts.length > 0) return false;
-    // What belongs to a refused listener or cluster is never asked for.
-    const owner = type === 'routes' ? 'listeners' : type === 'endpoints' ? 'clusters' : undefined;
-    const isLoose = owner !== undefined && store.refusals.some((refusal) => refusal.type === owner);
-    const isThere = entries.every(([name, { version }]) => subscription.known.get(name) === version);
-    return (isThere || isLoose) && [...subscription.known.keys()].every((name) => store.entries(type).has(name));
+    if (subscription === undefined || isWaiting(subscription)) return;
+    const gone = [...subscription.owed].filter((name) => dueOf(subscription, name, catalogue) === 'removal');
+    if (gone.length > 0) deliver(subscription, new Map(), gone);
+  }
+
+  function deliver(subscription: Subscription, all: ReadonlyMap<string, Served>, removed: readonly string[]): void {
+    const { type } = subscription;
+    const nonce = String(++nonces);
+    const { served } = enter(subscription, nonce, { all, removed, sentAt: performance.now() });
+    if (type === 'clusters') oweEndpoints(served.values());
+    const resources = [...all.values()].map(({ bytes }) => bytes);
+    events.send(encodeResponse({ typeUrl: typeUrlOf(type), nonce, resources, removed }));
+  }
+
+  /** A changed cluster waits for endpoints, also for those that Envoy has; and Envoy does not always ask. */
+  function oweEndpoints(clusters: Iterable<{ readonly served: Served }>): void {
+    const subscription = subscriptions.get('endpoints');
+    for (const { served } of clusters) {
+      const name = served.endpoints;
+      if (name === undefined || !subscription?.names.has(name)) continue;
+      subscription.owed.add(name);
+      subscription.asked.add(name);
+    }
+  }
+
+  /** Of a type that is not served there is nothing. */
+  function deny({ typeUrl, subscribe: removed, nonce: answered }: DeltaRequest): void {
+    if (answered !== '' && removed.length === 0) return;
+    events.send(encodeResponse({ typeUrl, nonce: String(++nonces), resources: [], removed }));
+  }
+
+  function unanswered(type: ResourceType): Delivery[] {
+    return [...(subscriptions.get(type)?.deliveries.values() ?? [])];
+  }
+
+  function isWaiting({ type }: Subscription): boolean {
+    return unanswered(type).some(isAwaited);
+  }
+
+  function isAwaited({ sentAt }: Delivery): boolean {
+    return performance.now() - sentAt < patienceMs;
+  }
+
+  /** Nothing is waited for, and nothing of this kind is left to send. */
+  function isQuiet(type: ResourceType, is: (due: Due) => boolean = isAnything): boolean {
+    const subscription = subscriptions.get(type);
+    if (subscription === undefined) return true;
+    if (subscription.isAnswerDue || isWaiting(subscription)) return false;
+    return ![...subscription.owed].some((name) => is(dueOf(subscription, name, catalogue)));
+  }
+
+  function isSettled(): boolean {
+    if (!catalogue.isFilled || [...subscriptions.values()].some(({ deliveries }) => deliveries.size > 0)) return false;
+    return resourceTypes.every((type) => isQuiet(type) && (subscriptions.has(type) || !isNeeded(type)));
+  }
+
+  /** Envoy asks for these by itself, a moment after its start. */
+  function isNeeded(type: ResourceType): boolean {
+    if (type !== 'clusters' && type !== 'listeners') return false;
+    return [...catalogue.names(type)].some((name) => typeof catalogue.find(type, name) === 'object');
+  }
+
+  function close(): void {
+    isClosed = true;
+    clearTimeout(timer);
   }
 }
+
+const isAnything = (due: Due): boolean => due !== undefined;
+
+const isSupply = (due: Due): boolean => due !== undefined && due !== 'removal';

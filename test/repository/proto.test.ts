@@ -11,7 +11,6 @@ import {
 const folder = new URL('../../proto/', import.meta.url);
 const roots = [
   'envoy/service/ext_proc/v3/external_processor.proto',
-  'envoy/service/discovery/v3/ads.proto',
   'grpc/health/v1/health.proto',
   'nacos/nacos_grpc_service.proto',
 ];

@@ -81,6 +81,7 @@ export function readService(key: ServiceKey, hosts: unknown, before: Entry | und
     kind: 'Service',
     metadata: { name, namespace },
     spec: {
+      ...saidByInstances(instances),
       ports: [{ port, protocol: instances.length === 0 ? protocolBefore(before) : (protocol ?? 'tcp') }],
       instances: instances.map(({ protocol: _, weight, ...instance }) => ({
         ...instance,
@@ -97,6 +98,19 @@ export function readService(key: ServiceKey, hosts: unknown, before: Entry | und
     const problems = sameOr(before?.problems, [{ severity: 'error', file: place, message }]);
     return { text: '', ...before, problems };
   }
+}
+
+/** What a service of Kubernetes has as annotations, an instance says in its metadata; it counts for all of them. */
+function saidByInstances(instances: readonly Registered[]): object {
+  const all = (name: string) => instances.flatMap(({ labels }) => (labels[`lanekeeper.io/${name}`] ?? '').split(','));
+  const paths = [...new Set(all('paths').map((path) => path.trim()))].filter(Boolean).sort();
+  const isTrue = (name: string) => all(name).includes('true');
+  return {
+    ...(paths.length > 0 && { paths }),
+    ...(isTrue('strict') && { strict: true }),
+    ...(isTrue('hierarchical-labels') && { hierarchicalLabels: true }),
+    ...(isTrue('keep-picks') && { keepPicks: true }),
+  };
 }
 
 export function meshNamespaceOf({ id, as }: Namespace): string {

@@ -50,6 +50,17 @@ describe('a service of Nacos is a document', () => {
     expect(problems(entry)).toEqual([]);
   });
 
+  test('with what its instances say of the whole service', () => {
+    const said = (metadata: object) => host('10.0.0.1', 8080, { metadata });
+    expect(spec(read([said({ 'lanekeeper.io/paths': '/b, /a' }), host('10.0.0.2')]))).toMatchObject({
+      paths: ['/a', '/b'],
+    });
+    const all = { strict: 'true', 'hierarchical-labels': 'true', 'keep-picks': 'false' };
+    const metadata = Object.fromEntries(Object.entries(all).map(([name, text]) => [`lanekeeper.io/${name}`, text]));
+    expect(spec(read([said(metadata)]))).toMatchObject({ strict: true, hierarchicalLabels: true });
+    expect(spec(read([said(metadata)]))).not.toHaveProperty('keepPicks');
+  });
+
   test.each([
     ['public', 'default'],
     ['', 'default'],

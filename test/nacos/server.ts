@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Installed } from '../../src/demo/nacos/install.ts';
 import { nacosCommand } from '../../src/demo/nacos/launch.ts';
-import { freePorts, isFree } from '../../src/demo/topology.ts';
+import { freeBase } from '../../src/demo/nacos/registry.ts';
 import { type NacosClient, nacosClient } from './client.ts';
 
 export type NacosServer = {
@@ -102,15 +102,5 @@ export async function openNacosServer({ installed, user, started = true }: Nacos
     if (installed.kind === 'nacos') return true;
     if (data === 'keep') return client.eventuallyKeepsConfigurations(10_000);
     return client.eventuallyKeepsConfigurations(1_000);
-  }
-}
-
-/** Besides HTTP it takes the ports 1000 below and 1000 and 1001 above. */
-async function freeBase(): Promise<number> {
-  for (;;) {
-    const [port = 0] = await freePorts(1);
-    if (port < 12_000 || port > 30_000) continue;
-    const others = await Promise.all([port - 1_000, port + 1_000, port + 1_001].map(isFree));
-    if (others.every((free) => free)) return port;
   }
 }

@@ -4,7 +4,7 @@ import { Agent } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { fromAds } from '../../src/envoy/ads.ts';
+import { controlSource } from '../../src/envoy/clusters/control.ts';
 import type { Resource } from '../../src/envoy/resource.ts';
 import * as kinds from './kinds.ts';
 import { cluster, composite, endpoints, listener, type Patch, patched, staticCluster, table } from './mesh.ts';
@@ -348,7 +348,7 @@ describe('Envoy takes over ADS', () => {
             if (name !== 'route_config') return [name, apart(value)];
             const { name: own } = value as { name: string };
             tables[own] = value as Resource;
-            return ['rds', { route_config_name: own, config_source: fromAds }];
+            return ['rds', { route_config_name: own, config_source: controlSource }];
           }),
         );
       }

@@ -1,5 +1,5 @@
 // What the examples of envoy/ do not have and a pod may need: resources of every other kind that we may render.
-import { fromAds } from '../../src/envoy/ads.ts';
+import { controlSource } from '../../src/envoy/clusters/control.ts';
 import { type Resource, typeUrl } from '../../src/envoy/resource.ts';
 import { composite } from './mesh.ts';
 
@@ -23,7 +23,7 @@ export const clusters: readonly Resource[] = [
   {
     name: 'eds',
     type: 'EDS',
-    eds_cluster_config: { eds_config: { ...fromAds, initial_fetch_timeout: '2s' }, service_name: 'other' },
+    eds_cluster_config: { eds_config: { ...controlSource, initial_fetch_timeout: '2s' }, service_name: 'other' },
     lb_policy: 'LEAST_REQUEST',
     least_request_lb_config: { choice_count: 3, active_request_bias: { default_value: 1.5, runtime_key: 'bias' } },
     lb_subset_config: {
@@ -173,7 +173,7 @@ const managed = (table: string) => ({
   name: 'envoy.filters.network.http_connection_manager',
   typed_config: any('extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: table,
-    rds: { route_config_name: table, config_source: fromAds },
+    rds: { route_config_name: table, config_source: controlSource },
     access_log: [textLog],
     http_filters: [
       {

@@ -1,5 +1,5 @@
 // Small resources as an Envoy beside a caller gets them, and the set of them that is served.
-import { fromAds } from '../../src/envoy/ads.ts';
+import { controlSource } from '../../src/envoy/clusters/control.ts';
 import { type Resource, typeUrl } from '../../src/envoy/resource.ts';
 import type { Resources, ResourceType } from '../../src/xds/resources.ts';
 
@@ -38,7 +38,7 @@ function patchedMap(
 
 /** Its endpoints come over ADS. */
 export function cluster(name: string, more: Part = {}): Resource {
-  return { name, type: 'EDS', connect_timeout: '0.25s', eds_cluster_config: { eds_config: fromAds }, ...more };
+  return { name, type: 'EDS', connect_timeout: '0.25s', eds_cluster_config: { eds_config: controlSource }, ...more };
 }
 
 /** One that needs no endpoints. */
@@ -74,7 +74,7 @@ export function table(name: string, clusters: Readonly<Record<string, string>>):
 }
 
 export function listener(name: string, port: number, routeTable: string): Resource {
-  return listening(name, port, { rds: { route_config_name: routeTable, config_source: fromAds } });
+  return listening(name, port, { rds: { route_config_name: routeTable, config_source: controlSource } });
 }
 
 /** One that needs nobody: it answers with its name. */

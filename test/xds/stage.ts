@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import { freePorts } from '../../src/demo/topology.ts';
-import { dynamicResources, renderXdsCluster } from '../../src/envoy/ads.ts';
+import { control, dynamicResources } from '../../src/envoy/clusters/control.ts';
 import type { Resource } from '../../src/envoy/resource.ts';
 import { envoyAdmin } from '../../src/supervisor/admin.ts';
 import { findEnvoy } from '../../src/supervisor/binary.ts';
@@ -118,7 +118,7 @@ export async function openStage(options: StageOptions = {}) {
       node: { id: 'stage', cluster: 'lanekeeper' },
       admin: { address: { pipe: { path: join(folder, 'admin.sock'), mode: 0o600 } } },
       dynamic_resources: options.dynamic ?? dynamicResources,
-      static_resources: { ...options.statics, clusters: [renderXdsCluster(options.direct ? socket : relaySocket)] },
+      static_resources: { ...options.statics, clusters: [control(options.direct ? socket : relaySocket)] },
     };
   }
 

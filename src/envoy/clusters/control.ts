@@ -5,6 +5,10 @@ import { http2, socketAssignment } from './own.ts';
 /** Where a resource comes from that changes while Envoy runs. */
 export const controlSource: Resource = { ads: {}, resource_api_version: 'V3' };
 
+// An Envoy that starts while nobody serves waits this long for clusters, and then for listeners, before it serves what it has:
+// 15 s each unless set.
+const fetchTimeout = '1s';
+
 /**
  * Delta: what did not change is not sent again after a restart of either side. Without the back-off of its own Envoy came
  * back 1 to 12 s after a restart of lanekeeper; with it, 0.1 to 0.5 s (ads.md 1).
@@ -23,15 +27,15 @@ export const dynamicResources: Resource = {
       },
     ],
   },
-  cds_config: { ...controlSource, initial_fetch_timeout: '1s' },
-  lds_config: { ...controlSource, initial_fetch_timeout: '1s' },
+  cds_config: { ...controlSource, initial_fetch_timeout: fetchTimeout },
+  lds_config: { ...controlSource, initial_fetch_timeout: fetchTimeout },
 };
 
 export function control(socket: string): Resource {
   return {
     name: controlCluster,
     type: 'STATIC',
-    connect_timeout: '0.2s',
+    connect_timeout: '1s',
     typed_extension_protocol_options: http2({}),
     load_assignment: socketAssignment(controlCluster, socket),
   };

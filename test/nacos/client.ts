@@ -17,9 +17,11 @@ export type NacosClient = {
   isReady(): Promise<boolean>;
   register(serviceName: string, instance: TestInstance, where?: Where): Promise<void>;
   deregister(serviceName: string, instance: TestInstance, where?: Where): Promise<void>;
-  publish(dataId: string, group: string, content: string): Promise<void>;
+  /** `tenant`: the namespace. */
+  publish(dataId: string, group: string, content: string, tenant?: string): Promise<void>;
   remove(dataId: string, group: string): Promise<void>;
-  eventuallyKeepsConfigurations(timeoutMs: number): Promise<boolean>;
+  /** False where it does not keep one in that time. */
+  keepsConfigurations(timeoutMs: number): Promise<boolean>;
 };
 
 export function nacosClient(port: number, user?: { readonly name: string; readonly password: string }): NacosClient {
@@ -40,9 +42,10 @@ export function nacosClient(port: number, user?: { readonly name: string; readon
     register: (serviceName, instance, where) => call('POST', '/v1/ns/instance', formOf(serviceName, instance, where)),
     deregister: (serviceName, instance, where) =>
       call('DELETE', '/v1/ns/instance', formOf(serviceName, instance, where)),
-    publish: (dataId, group, content) => call('POST', '/v1/cs/configs', { dataId, group, content }),
+    publish: (dataId, group, content, tenant = '') =>
+      call('POST', '/v1/cs/configs', { dataId, group, content, tenant }),
     remove: (dataId, group) => call('DELETE', '/v1/cs/configs', { dataId, group }),
-    async eventuallyKeepsConfigurations(timeoutMs) {
+    async keepsConfigurations(timeoutMs) {
       const question = { dataId: 'test-of-the-server', group: 'DEFAULT_GROUP' };
       for (const until = performance.now() + timeoutMs; performance.now() < until; await sleep(25)) {
         await call('POST', '/v1/cs/configs', { ...question, content: 'yes' }).catch(() => {});

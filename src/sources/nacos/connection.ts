@@ -1,4 +1,5 @@
-// One connection to a Nacos server: questions with their answers, and what the server says by itself.
+// One connection to a Nacos server: questions with their answers, and what the server says by itself. In plain text: the TLS
+// that Nacos can be given is not spoken here.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelOptions, Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { Login } from './login.ts';
@@ -51,6 +52,7 @@ const channelOptions: ChannelOptions = {
   // The server knows a client by its TCP connection, so no two may share one.
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_http_proxy': 0,
+  'grpc.service_config_disable_resolution': 1, // no questions to the DNS but for the address
   'grpc.max_receive_message_length': 32 * 1024 * 1024,
 };
 
@@ -109,7 +111,10 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     if (said['resultCode'] === 200) return said;
     const code = Number(said['errorCode'] || said['resultCode']);
     if (code === unregistered && keepAlive !== undefined) end('the server has forgotten this connection');
-    throw new Refusal(`${code}: ${said['message'] ?? 'without a reason'}`, code);
+    const reason = String(said['message'] ?? 'without a reason')
+      .replaceAll(/\s+/g, ' ')
+      .slice(0, 200);
+    throw new Refusal(`${code}: ${reason}`, code);
   }
 
   function unary(payload: Payload): Promise<Payload> {

@@ -86,17 +86,18 @@ export function createMemory({ namespace, groups, graceMs, onChange }: MemoryOpt
       change();
     },
     contribution() {
-      const entries = [...services].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { entry }]) => entry);
+      const entries = inOrder(services).map(({ entry }) => entry);
+      const configurations = inOrder(rules);
       const refused = [...refusals].map(([file, message]): Problem => ({ severity: 'error', file, message }));
       const blocked = groups.map((group) => refusals.get(placeOf(namespace, group)));
       const lost = refusals.get(placeOf(namespace)) ?? (blocked.includes(undefined) ? undefined : blocked[0]);
       return {
         ...(lost !== undefined && { lost }),
         documents: [
-          ...[...rules.values()].flatMap(({ documents }) => documents),
+          ...configurations.flatMap(({ documents }) => documents),
           ...entries.flatMap(({ document }) => (document === undefined ? [] : [document])),
         ],
-        problems: [...refused, ...[...rules.values(), ...entries].flatMap(({ problems }) => problems)],
+        problems: [...refused, ...[...configurations, ...entries].flatMap(({ problems }) => problems)],
       };
     },
     close: () => clearTimeout(grace),
@@ -131,6 +132,11 @@ export function createMemory({ namespace, groups, graceMs, onChange }: MemoryOpt
   function change(): void {
     if (isComplete) onChange();
   }
+}
+
+/** By name, so that what was asked for at once does not stand in the order of the answers. */
+function inOrder<T>(all: ReadonlyMap<string, T>): readonly T[] {
+  return [...all].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
 }
 
 function allHosts({ hosts, absent }: Pick<Service, 'hosts' | 'absent'>): unknown {

@@ -7,7 +7,7 @@ import { createLogin, type Login } from './login.ts';
 import { createMemory } from './memory.ts';
 import type { Message } from './protocol.ts';
 import type { Namespace } from './service.ts';
-import { type Configuration, type Subscription, subscribe } from './subscription.ts';
+import { type Configuration, type Subscription, subscribe, type Wanted } from './subscription.ts';
 
 export type NacosOptions = {
   /** Of one cluster; each begins with any of them. */
@@ -29,7 +29,7 @@ export type NacosOptions = {
 
 type Follower = { readonly first: Promise<void>; readonly ended: Promise<void>; contribution(): Contribution };
 
-const firstMs = 5_000;
+const firstMs = 3_000;
 const coalesceMs = 2;
 const shortestDelayMs = 200;
 const longestDelayMs = 10_000;
@@ -50,9 +50,7 @@ async function open(options: NacosOptions, onChange: (contribution: Contribution
   const change = (): void => {
     if (isOpen) timer ??= setTimeout(publish, coalesceMs);
   };
-  const followers = options.namespaces.map((namespace) =>
-    follow({ ...options, namespace, login, change, signal: closing.signal }),
-  );
+  const followers = namespacesOf(options).map((part) => follow({ ...part, login, change, signal: closing.signal }));
   await Promise.all(followers.map(({ first }) => first));
   isOpen = true;
   publish();
@@ -74,6 +72,22 @@ async function open(options: NacosOptions, onChange: (contribution: Contribution
   }
 }
 
+/** One that only rules name has no services for us. */
+function namespacesOf(options: NacosOptions) {
+  const [first = { id: 'public' }] = options.namespaces;
+  const rulesOf = ({ id }: Namespace) =>
+    options.rules
+      .filter(({ namespace = first.id }) => (namespace || 'public') === (id || 'public'))
+      .map(({ dataId, group }) => ({ dataId, group }));
+  const known = new Set(options.namespaces.map(({ id }) => id || 'public'));
+  const named = new Set(options.rules.map(({ namespace = first.id }) => namespace || 'public'));
+  const others = [...named].filter((id) => !known.has(id));
+  return [
+    ...options.namespaces.map((namespace) => ({ ...options, namespace, rules: rulesOf(namespace) })),
+    ...others.map((id) => ({ ...options, namespace: { id }, groups: [], rules: rulesOf({ id }) })),
+  ];
+}
+
 function merged(parts: readonly Contribution[]): Contribution {
   const lost = [...new Set(parts.flatMap((part) => part.lost ?? []))].join('; ');
   return {
@@ -92,8 +106,14 @@ function isSame(a: Contribution, b: Contribution): boolean {
   );
 }
 
-type FollowOptions = NacosOptions & {
-  readonly namespace: Namespace;
+/** After as many rounds in vain; `random`, 0 to 1, keeps those apart who lost the same server. */
+export function delayMs(rounds: number, random: number): number {
+  return Math.min(longestDelayMs, shortestDelayMs * 2 ** (rounds - 1)) * (0.5 + random / 2);
+}
+
+type FollowOptions = Wanted & {
+  readonly servers: readonly Server[];
+  readonly graceMs?: number;
   readonly login: Login;
   readonly change: () => void;
   readonly signal: AbortSignal;
@@ -102,9 +122,6 @@ type FollowOptions = NacosOptions & {
 /** One namespace, from server to server. */
 function follow(options: FollowOptions): Follower {
   const { servers, namespace, login, change, signal, graceMs = 15_000 } = options;
-  const rules = options.rules
-    .filter((rule) => (rule.namespace ?? options.namespaces[0]?.id) === namespace.id)
-    .map(({ dataId, group }) => ({ dataId, group }));
   const first = Promise.withResolvers<void>();
   const patience = setTimeout(first.resolve, firstMs);
   /** Why each server cannot be had, since one could be. */
@@ -139,8 +156,7 @@ function follow(options: FollowOptions): Follower {
       const rounds = inVain / servers.length;
       if (rounds === 0 || !Number.isInteger(rounds)) continue; // the next server, at once
       first.resolve();
-      const delayMs = Math.min(longestDelayMs, shortestDelayMs * 2 ** (rounds - 1));
-      await sleep(delayMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
+      await sleep(delayMs(rounds, Math.random()), undefined, { signal }).catch(() => {});
     }
   }
 
@@ -152,7 +168,7 @@ function follow(options: FollowOptions): Follower {
       const onPush = (message: Message): void => subscription?.push(message);
       const connection = await openConnection({ server, login, namespace: namespace.id, onPush, signal });
       memory.begin();
-      subscription = subscribe(connection, { ...options, rules }, memory);
+      subscription = subscribe(connection, options, memory);
       subscription.first.then(upToDate).catch((error: unknown) => connection.close(String(error)));
       const { why, moved } = await connection.ended;
       if (!moved) fail(why);

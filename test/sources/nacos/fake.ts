@@ -34,6 +34,7 @@ export async function openFake() {
   const said: Said[] = [];
   const streams = new Set<Stream>();
   const known = new Set<string>();
+  const listened = new Set<string>();
   let requestId = 0;
   let grpc: Server | undefined;
   let http: HttpServer | undefined;
@@ -57,7 +58,7 @@ export async function openFake() {
     configure(dataId: string, group: string, text: string | undefined) {
       if (text === undefined) configurations.delete(`${group}/${dataId}`);
       else configurations.set(`${group}/${dataId}`, text);
-      fake.push('ConfigChangeNotifyRequest', { dataId, group });
+      if (listened.has(`${group}/${dataId}`)) fake.push('ConfigChangeNotifyRequest', { dataId, group });
     },
     push(type: string, body: Body) {
       for (const stream of streams) stream.write(toPayload(type, { ...body, requestId: String(++requestId) }));
@@ -81,6 +82,7 @@ export async function openFake() {
       for (const stream of streams) stream.end();
       streams.clear();
       known.clear();
+      listened.clear();
       grpc?.forceShutdown();
       http?.closeAllConnections();
       await new Promise((resolve) => (http ? http.close(resolve) : resolve(undefined)));
@@ -126,6 +128,9 @@ export async function openFake() {
       const { serviceName: name, groupName } = body;
       return { serviceInfo: { name, groupName, hosts: services.get(`${groupName}@@${name}`) ?? [] } };
     }
+    if (type === 'ConfigBatchListenRequest')
+      for (const one of body['configListenContexts'] as { group: string; dataId: string }[])
+        listened.add(`${one.group}/${one.dataId}`);
     if (type !== 'ConfigQueryRequest') return {};
     const content = configurations.get(`${body['group']}/${body['dataId']}`);
     return content === undefined ? { resultCode: 500, errorCode: 300, message: 'config data not exist' } : { content };

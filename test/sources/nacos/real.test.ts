@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { findNacos, type Installed } from '../../../src/demo/nacos/install.ts';
 import { valueAt } from '../../../src/documents/value.ts';
@@ -32,7 +33,7 @@ for (const one of installed) {
   console.log(`against a real ${one.kind}`);
   /** A Java takes its time. */
   const slow = one.kind === 'nacos';
-  const startMs = slow ? 200_000 : 30_000;
+  const startMs = slow ? 200_000 : 90_000;
 
   describe(`a real ${one.kind}`, () => {
     let server: NacosServer;
@@ -72,6 +73,7 @@ for (const one of installed) {
     test('what is registered, changed and deregistered is followed within a second', async () => {
       const times: Record<string, number[]> = { register: [], change: [], deregister: [] };
       const took = async (what: string, act: () => Promise<void>, seen: () => void): Promise<void> => {
+        await sleep(Math.random() * 1_000); // servers push in beats, and the last push was one
         await act();
         const started = performance.now();
         await eventually(seen);
@@ -82,6 +84,7 @@ for (const one of installed) {
       await open();
       for (let round = 0; round < 8; round++) {
         const address = `10.0.1.${round}`; // r-nacos gives a known one its old metadata
+        await client.register('times', at('10.0.0.1')); // its heartbeat
         const labels = () => instances('times').map((instance) => valueAt(instance, ['labels']));
         await took(
           'register',
@@ -163,6 +166,30 @@ for (const one of installed) {
       console.log(`${one.kind}, rules: ${times.join(', ')} ms`);
       expect(Math.max(...times)).toBeLessThan(2_000);
     });
+
+    test('rules of another namespace are read there', async () => {
+      const rule = 'apiVersion: a/b\nkind: C\nmetadata: { name: of-eu }\n';
+      const rules = [{ dataId: 'eu.yaml', group: 'RULES', namespace: 'eu' }];
+      await open({ namespaces: [{ id: 'public' }, { id: 'eu' }], rules });
+      await server.client.publish('eu.yaml', 'RULES', rule, 'eu');
+      await eventually(() => expect(documentOf('of-eu')?.file).toBe('nacos eu/RULES/eu.yaml'));
+    });
+
+    test('an instance without heartbeats is gone; and a connection without traffic is kept meanwhile', async () => {
+      const { client } = server;
+      await client.register('beats', at('10.0.0.1'));
+      await open({ services: ['beats'] });
+      const started = performance.now();
+      await vi.waitFor(() => expect(addresses('beats')).toEqual([]), { timeout: 80_000, interval: 50 });
+      const seen = states.map(({ documents }) =>
+        documents.map(({ value }) => valueAt(value, ['spec', 'instances', 0, 'healthy'])),
+      );
+      console.log(`${one.kind}, without heartbeats: gone after ${Math.round(performance.now() - started)} ms`);
+      // r-nacos does not push that it is unhealthy, only that it is gone.
+      expect(seen).toEqual(slow ? [[true], [false], [undefined]] : [[true], [undefined]]);
+      expect(documentOf('beats')).toBeDefined();
+      expect(states.filter(({ lost }) => lost !== undefined)).toEqual([]);
+    }, 120_000);
 
     test('500 services are known at once, and each is then pushed', async () => {
       const names = Array.from({ length: 500 }, (_, index) => `many-${index}`);

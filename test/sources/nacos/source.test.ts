@@ -1,8 +1,14 @@
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { valueAt } from '../../../src/documents/value.ts';
+import { findService, lanesOf } from '../../../src/mesh/mesh.ts';
 import { formatProblem } from '../../../src/problem.ts';
-import { type NacosOptions, nacosSource } from '../../../src/sources/nacos/nacos.ts';
+import { openInForce } from '../../../src/sources/in-force.ts';
+import { delayMs, type NacosOptions, nacosSource } from '../../../src/sources/nacos/nacos.ts';
 import { toPayload } from '../../../src/sources/nacos/protocol.ts';
 import type { Contribution, OpenSource } from '../../../src/sources/source.ts';
 import { describeSource, type Held } from '../suite.ts';
@@ -124,7 +130,7 @@ describe('services', () => {
       'europe/SHOP@@orders',
       'europe/orders',
     ]);
-    expect(fake.streams.size).toBe(2);
+    expect(new Set([...fake.streams].map((stream) => stream.getPeer())).size).toBe(2);
   });
 
   test('a burst of pushes is one change', async () => {
@@ -215,6 +221,22 @@ describe('rules', () => {
     fake.configure('gray.yaml', 'RULES', undefined);
     await eventually(() => expect([names(), problems()]).toEqual([[], []]));
     expect(before).toBeDefined();
+  });
+
+  test('of a namespace of their own are read there, and no services', async () => {
+    fake.configure('gray.yaml', 'RULES', rule('one'));
+    fake.put('orders', service(['10.0.0.1']));
+    await open({ rules: [{ dataId: 'gray.yaml', group: 'RULES', namespace: 'ops' }] });
+    expect(last().documents.map(({ file }) => file)).toEqual([
+      'nacos public/DEFAULT_GROUP/orders',
+      'nacos ops/RULES/gray.yaml',
+    ]);
+    expect(last().lost).toBeUndefined();
+    expect(fake.said.find(({ type }) => type === 'ConfigQueryRequest')?.body).toEqual({
+      dataId: 'gray.yaml',
+      group: 'RULES',
+      tenant: 'ops',
+    });
   });
 
   test('that come later are taken up', async () => {
@@ -343,6 +365,65 @@ describe('the connection', () => {
   });
 });
 
+describe('attempts', () => {
+  test('come ever later, up to ten seconds, and never at one time', () => {
+    expect([1, 2, 3, 4, 5, 6, 7, 8, 100].map((rounds) => delayMs(rounds, 1))).toEqual([
+      200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000,
+    ]);
+    expect([0, 0.5].map((random) => delayMs(7, random))).toEqual([5_000, 7_500]);
+  });
+
+  test('that nobody answers do not keep it from being open: it is lost after three seconds', async () => {
+    const silent = createServer().listen(fake.port + 1_002, '127.0.0.1');
+    try {
+      const started = performance.now();
+      await open({ servers: [{ host: '127.0.0.1', port: fake.port + 2 }] });
+      expect(performance.now() - started).toBeLessThan(4_000);
+      expect(states).toEqual([{ documents: [], problems: [], lost: 'no server has answered yet' }]);
+    } finally {
+      silent.close();
+    }
+  });
+});
+
+test('it makes a mesh: services where a workload of their namespace finds them, with their lanes', async () => {
+  fake.put('orders', [host('10.0.0.1'), host('10.0.0.2', 8081, { metadata: { 'OpenSergo-Label': 'gray' } })]);
+  fake.put('providers:com.shop.Orders:1.0.0:', [host('10.0.0.3', 20880, { metadata: { protocol: 'tri' } })]);
+  fake.put('pay', [host('10.0.0.4')], 'SHOP');
+  const inForce = await openInForce({
+    sources: [nacosSource({ ...optionsFor([fake]), groups: ['DEFAULT_GROUP', 'SHOP'] })],
+    onGeneration: () => {},
+  });
+  const { mesh, problems } = inForce.generation;
+  await inForce.close();
+  expect(problems).toEqual([]);
+  const [orders, provider, pay] = ['orders', 'providers:com.shop.Orders:1.0.0:', 'SHOP@@pay'].map((name) =>
+    findService(mesh, name, 'default'),
+  );
+  expect(orders && lanesOf(orders, 8080)).toEqual(['gray']);
+  expect(orders?.instances.map(({ address, port, lanes }) => [address, port, lanes])).toEqual([
+    ['10.0.0.1', 8080, []],
+    ['10.0.0.2', 8081, ['gray']],
+  ]);
+  expect(provider?.ports).toMatchObject([{ port: 20880, protocol: 'grpc' }]);
+  expect(pay?.ports).toMatchObject([{ port: 8080 }]);
+});
+
+test('after it is closed a process has nothing left that keeps it, and ends', async () => {
+  fake.put('orders', service(['10.0.0.1']));
+  const module = fileURLToPath(new URL('../../../src/sources/nacos/nacos.ts', import.meta.url));
+  const script = `
+    const { nacosSource } = await import(${JSON.stringify(module)});
+    const options = ${JSON.stringify(optionsFor([fake]))};
+    const source = await nacosSource(options).open(({ documents }) => console.log(documents.length));
+    await source.close();
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+    timeout: 10_000,
+  });
+  expect(stdout).toBe('1\n');
+});
+
 describe('a server that comes back with less than it knew', () => {
   test('is given a grace: what it is told again meanwhile was never gone', async () => {
     const rules = [{ dataId: 'gray.yaml', group: 'RULES' }];
@@ -366,6 +447,22 @@ describe('a server that comes back with less than it knew', () => {
     await eventually(() => expect(names()).toEqual(['new', 'orders']));
     expect(addresses()).toEqual(['10.0.0.2']);
   });
+});
+
+test('what changed while the server was away is one change, when all is known', async () => {
+  for (const name of ['a', 'b']) fake.put(name, service(['10.0.0.1']));
+  await open();
+  await fake.stop();
+  await eventually(() => expect(last().lost).toBeDefined());
+  for (const name of ['a', 'b']) fake.put(name, service(['10.0.0.1', '10.0.0.2']));
+  fake.script = async ({ body }) => void (body['serviceName'] === 'b' && (await sleep(100)));
+  await fake.start();
+  await eventually(() => expect(last().lost).toBeUndefined());
+  const seen = states.map(({ documents }) =>
+    documents.map(({ value }) => valueAt(value, ['spec', 'instances', 1]) !== undefined),
+  );
+  expect(seen.filter(([a, b]) => a !== b)).toEqual([]);
+  expect(seen.at(-1)).toEqual([true, true]);
 });
 
 describe('a user', () => {

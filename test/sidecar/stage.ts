@@ -46,7 +46,23 @@ export async function openStage() {
     }),
   );
   const admin = envoyAdmin(join(run, 'admin.sock'));
-  return { folder, run, rulesFile, inbound, outbound, state, admin, start, spawnOne, envoys, files, close };
+  const [bBase = 0, bGray = 0] = bs.map(({ port }) => port);
+  return {
+    folder,
+    run,
+    rulesFile,
+    inbound,
+    outbound,
+    bBase,
+    bGray,
+    state,
+    admin,
+    start,
+    spawnOne,
+    envoys,
+    files,
+    close,
+  };
 
   /** Resolves when it is ready; rejects with its log where it ends before. */
   async function start(args: readonly string[] = []) {

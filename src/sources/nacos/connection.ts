@@ -7,18 +7,14 @@ import {
   type Body,
   fromPayload,
   type Message,
+  nameOf,
   type Payload,
   Refusal,
   requestMethod,
+  type Server,
   streamMethod,
   toPayload,
 } from './protocol.ts';
-
-export type Server = {
-  readonly host: string;
-  /** Of HTTP; that of gRPC is larger by 1000. */
-  readonly port: number;
-};
 
 export type Connection = {
   /** Rejects with a `Refusal` for what the server answered; with another error where the connection is at its end. */
@@ -178,10 +174,6 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       client.close();
     });
   }
-}
-
-export function nameOf({ host, port }: Server): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function addressOf({ host, port }: Server): string {

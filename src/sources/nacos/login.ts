@@ -1,6 +1,5 @@
 // User and password → the token that every request carries, renewed before its time is over.
-import { nameOf, type Server } from './connection.ts';
-import { mappingOf, Refusal } from './protocol.ts';
+import { mappingOf, nameOf, Refusal, type Server } from './protocol.ts';
 
 export type Login = {
   /** For messages. */

@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Contribution, OpenSource, Source } from '../source.ts';
-import { nameOf, openConnection, type Server } from './connection.ts';
+import { openConnection } from './connection.ts';
 import { createLogin, type Login } from './login.ts';
 import { createMemory } from './memory.ts';
-import type { Message } from './protocol.ts';
+import { type Message, nameOf, type Server } from './protocol.ts';
 import type { Namespace } from './service.ts';
 import { type Configuration, type Subscription, subscribe, type Wanted } from './subscription.ts';
 

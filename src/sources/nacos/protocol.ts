@@ -59,3 +59,13 @@ function method(service: string, name: string): MethodDefinition<Payload, Payloa
   if (found === undefined) throw new Error(`${protoFolder} has no ${service}.${name}`);
   return found as MethodDefinition<Payload, Payload>;
 }
+
+export type Server = {
+  readonly host: string;
+  /** Of HTTP; that of gRPC is larger by 1000. */
+  readonly port: number;
+};
+
+export function nameOf({ host, port }: Server): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

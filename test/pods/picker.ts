@@ -77,7 +77,7 @@ async function serve(): Promise<void> {
     let sent = 0;
     const names = new Map<string, string>(); // by address, learnt from calls about the instance itself
     for (const instance of await client.getAllInstances(service))
-      names.set(instance.ip, await get(agent, instance, '/actuator/health', {}));
+      names.set(instance.ip, await get(agent, instance, '/actuator/health', {}).catch(() => ''));
     const worker = async (): Promise<void> => {
       while (sent++ < count) {
         const all = await client.getAllInstances(service);

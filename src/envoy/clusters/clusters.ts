@@ -14,7 +14,7 @@ import {
   typeUrl,
 } from '../resource.ts';
 import { controlSource } from './control.ts';
-import { liveHealth, sameProtocol } from './own.ts';
+import { liveHealth, sameProtocol, unlimited } from './own.ts';
 
 export type ClusterOptions = {
   /** The pod's. */
@@ -90,5 +90,6 @@ function cluster(name: string): Resource {
     name,
     alt_stat_name: name.replaceAll(/[.:]/g, '_'), // a dot would end the tags that bootstrap.ts cuts out of the name
     connect_timeout: '0.25s',
+    ...unlimited,
   };
 }

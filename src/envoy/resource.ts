@@ -79,12 +79,14 @@ export function laneTarget(service: string, { label, chain }: Lane): Target {
   return { cluster: `${laneCluster(service, label)}+`, members };
 }
 
-/** The same where the client has picked an instance of the lane: its pick first, `b|gray^+`, or `b|gray^` without fallback. */
-export function pickedLaneTarget(service: string, { label, chain }: Lane): Target {
-  const name = `${laneCluster(service, label)}^`;
-  if (chain.length === 1) return { cluster: name, members: [pickedCluster, laneCluster(service, label)] };
-  const members = [...chain, undefined].map((each) => laneCluster(service, each));
-  return { cluster: `${name}+`, members: [pickedCluster, ...members] };
+/**
+ * The same where the client has picked an instance of the lane: its pick first, `b|gray^+`, or `b|gray^` without fallback.
+ * Then the lane twice, as ever: with one attempt only, the other instances were passed over where the pick was dead.
+ */
+export function pickedLaneTarget(service: string, lane: Lane): Target {
+  const { members } = laneTarget(service, lane);
+  const cluster = `${laneCluster(service, lane.label)}^${members.length > 1 ? '+' : ''}`;
+  return { cluster, members: [pickedCluster, ...(members.length > 1 ? members : fourTimes(members[0] ?? ''))] };
 }
 
 export function baseTarget(service: string): Target {
@@ -94,7 +96,11 @@ export function baseTarget(service: string): Target {
 /** `b|base^`: the instance of base that the client picked, else another. */
 export function pickedBaseTarget(service: string): Target {
   const base = laneCluster(service, undefined);
-  return { cluster: `${base}^`, members: [pickedCluster, base, base] };
+  return { cluster: `${base}^`, members: [pickedCluster, ...fourTimes(base)] };
+}
+
+function fourTimes(cluster: string): string[] {
+  return [cluster, cluster, cluster, cluster];
 }
 
 function alone(cluster: string): Target {

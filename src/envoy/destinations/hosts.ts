@@ -3,7 +3,7 @@
 import type { Label } from '../../traffic/label.ts';
 import { labelHeader } from '../../traffic/label.ts';
 import { passthroughCluster, type Resource, sentHeader, serviceName } from '../resource.ts';
-import { both, safeRetry, usualAttempts } from '../routes/route.ts';
+import { attemptsAfterPick, both, safeRetry, usualAttempts } from '../routes/route.ts';
 import { type Gate, serviceRoutes } from '../routes/service.ts';
 import { areTheSame, type Called, type Destination } from './destinations.ts';
 
@@ -32,7 +32,7 @@ export function destinationHost({ domains, called, picked }: Destination, pod: P
       ...routesTo(first, { prefix: '/' }, picked, pod),
     ],
     ...pod.introducing,
-    retry_policy: safeRetry(usualAttempts),
+    retry_policy: safeRetry(picked === undefined ? usualAttempts : attemptsAfterPick),
   };
 }
 

@@ -53,8 +53,12 @@ export function safeRetry(attempts: number): Resource {
 /** Attempts of a virtual host: two in the lane, two in base (clusters.ts). */
 export const usualAttempts = 4;
 
-export function to({ cluster, members }: Target): Resource {
-  const attempts = members.length > usualAttempts ? { retry_policy: safeRetry(members.length) } : {};
+/** One more, where the client's own pick is tried first. */
+export const attemptsAfterPick = usualAttempts + 1;
+
+/** `usual` is what the virtual host says. */
+export function to({ cluster, members }: Target, usual: number = usualAttempts): Resource {
+  const attempts = members.length > usual ? { retry_policy: safeRetry(members.length) } : {};
   return { route: { cluster, timeout: '0s', ...attempts } };
 }
 

@@ -4,7 +4,7 @@ import { destinationOf, type Lane, lanesWithFallback } from '../../mesh/lanes.ts
 import type { Service } from '../../mesh/mesh.ts';
 import type { Label } from '../../traffic/label.ts';
 import { baseTarget, laneTarget, pickedBaseTarget, pickedLaneTarget, type Resource, serviceName } from '../resource.ts';
-import { answered, ask, labelling, refuse, to, withLabel } from './route.ts';
+import { answered, ask, attemptsAfterPick, labelling, refuse, to, usualAttempts, withLabel } from './route.ts';
 
 /** A match that shows a request to the processor. */
 export type Gate = {
@@ -37,8 +37,9 @@ export type ServiceRoutes = {
 export function serviceRoutes(options: ServiceRoutes): Resource[] {
   const { service, port, namespace, match, gates, own, refusing, picked } = options;
   const name = serviceName(service, port, namespace);
+  const usual = picked === undefined ? usualAttempts : attemptsAfterPick;
   const lanes = lanesWithFallback(service, port, refusing);
-  const toBase = to(picked?.length === 0 ? pickedBaseTarget(name) : baseTarget(name));
+  const toBase = to(picked?.length === 0 ? pickedBaseTarget(name) : baseTarget(name), usual);
   const refused = [...refusing].filter((label) => !lanes.some((lane) => lane.label === label));
   const rest = { ...destination(own), ...labelling(own) };
   const mayRefuse = gates.some((gate) => gate.refuse);
@@ -83,7 +84,7 @@ export function serviceRoutes(options: ServiceRoutes): Resource[] {
   ];
 
   function toLane(lane: Lane): Resource {
-    return to(picked?.includes(lane.label) ? pickedLaneTarget(name, lane) : laneTarget(name, lane));
+    return to(picked?.includes(lane.label) ? pickedLaneTarget(name, lane) : laneTarget(name, lane), usual);
   }
 
   function labelMatch({ label }: Lane): Resource {

@@ -5,7 +5,10 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: 'test/prepare.ts',
     // Minutes long: npm run test:soak. Network namespaces: npm run test:pods:netns.
-    exclude: [...(process.env['SOAK'] ? [] : ['test/soak/**']), ...(process.env['PODS'] ? [] : ['test/pods/**'])],
+    exclude: [
+      ...(process.env['SOAK'] ? [] : ['test/soak/**']),
+      ...(process.env['PODS'] ? [] : ['test/pods/**', 'test/demo/pods.test.ts']),
+    ],
     // Two cores, and every file of test/envoy starts real Envoys: more at once only makes each of them late.
     maxWorkers: 2,
     testTimeout: 30_000,

@@ -15,9 +15,13 @@ Starts a gateway and services A, B and C, each in base and gray, each with its o
   --without SERVICE:VERSION  leave a version out, such as c:gray; may be repeated
   --rules FOLDER           rules to use in place of the article's; edit them while the demo runs
   --propagation trace|header  header: labels travel only where applications forward them (default: trace)
+  --pods                   each version in a pod of its own: a network namespace in which lanekeeper redirect leads
+                           connections; applications are called by name (Linux; root, or user namespaces)
+  --nacos                  services come from a real Nacos, in which the applications are registered (a binary of r-nacos
+                           named by RNACOS or on the PATH; else java 17 and mvn, which fetch one)
   --access-log             a line for each request at each Envoy, in access.log of the demo's folder`;
 
-type Options = Pick<DemoOptions, 'port' | 'without' | 'rules' | 'propagation' | 'accessLog'>;
+type Options = Pick<DemoOptions, 'port' | 'without' | 'rules' | 'propagation' | 'accessLog' | 'pods' | 'nacos'>;
 
 export async function run(args: readonly string[]): Promise<number> {
   const options = parse(args);
@@ -56,14 +60,14 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function instructions({ url, folder }: Demo, rules: string): string {
+function instructions({ url, folder, hint }: Demo, rules: string): string {
   return `
 Ready. The gateway is at ${url}. Try
 
   curl ${url}/a
   curl -H 'location: cn-shenzhen' ${url}/a
   curl -H 'x-opensergo-traffic: gray' ${url}/a          (spoofed: removed at the edge)
-
+${hint && `\n${hint}\n`}
 Rules: ${rules} (edit them, they are in force within a second)
 Logs:  ${folder}
 Ctrl-C ends it.`;
@@ -76,6 +80,8 @@ function parse(args: readonly string[]): Options | { readonly mistakes: string[]
     rules: { type: 'string', default: articleRules },
     propagation: { type: 'string', default: 'trace' },
     'access-log': { type: 'boolean', default: false },
+    pods: { type: 'boolean', default: false },
+    nacos: { type: 'boolean', default: false },
   } as const;
   let values: ReturnType<typeof parseArgs<{ options: typeof flags }>>['values'];
   try {
@@ -92,11 +98,21 @@ function parse(args: readonly string[]): Options | { readonly mistakes: string[]
     .map((version) => `--without: found ${JSON.stringify(version)}, expected one of ${versions.join(', ')}`);
   if (!/^\d+$/.test(values.port) || port < 1 || port > 65535)
     mistakes.push(`--port: found ${JSON.stringify(values.port)}, expected a port, 1 to 65535`);
+  if (values.nacos && values.pods)
+    mistakes.push('--nacos: found with --pods, expected one of them: the registry is not in the network of the pods');
   if (propagation !== 'trace' && propagation !== 'header') {
     mistakes.push(`--propagation: found ${JSON.stringify(propagation)}, expected trace or header`);
     return { mistakes };
   }
   return mistakes.length > 0
     ? { mistakes }
-    : { port, without, rules: values.rules, propagation, accessLog: values['access-log'] };
+    : {
+        port,
+        without,
+        rules: values.rules,
+        propagation,
+        accessLog: values['access-log'],
+        pods: values.pods,
+        nacos: values.nacos,
+      };
 }

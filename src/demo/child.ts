@@ -1,6 +1,7 @@
 // A process of the demo: started in a group of its own (Ctrl-C is ours alone), ended with us whatever happens.
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import type { Server } from 'node:net';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,7 +13,13 @@ export type ChildOptions = {
   readonly logFile: string;
   /** `message`: ready when it says so over its channel; `output`: when it has printed something. */
   readonly ready: 'message' | 'output';
+  /** The words that run a program where it is to run; here, where absent. */
+  readonly within?: Within;
+  /** A socket that it is given. */
+  readonly socket?: Server;
 };
+
+export type Within = (argv: readonly string[]) => readonly string[];
 
 export type Child = {
   readonly name: string;
@@ -25,9 +32,11 @@ export type Child = {
 };
 
 /** Resolves when the process is ready; rejects with the end of its log where it ends before. */
-export async function startChild({ name, args, env, logFile, ready }: ChildOptions): Promise<Child> {
+export async function startChild({ name, args, env, logFile, ready, within, socket }: ChildOptions): Promise<Child> {
   const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(process.execPath, args, {
+  const argv = [process.execPath, ...args];
+  const [program = '', ...words] = within ? within(argv) : argv;
+  const child = spawn(program, words, {
     env: { ...process.env, ...env },
     stdio: ['ignore', ready === 'output' ? 'pipe' : log, log, 'ipc'],
     detached: true,
@@ -41,6 +50,7 @@ export async function startChild({ name, args, env, logFile, ready }: ChildOptio
     if (ready === 'message') child.once('message', (message) => resolve({ message }));
     else child.stdout?.once('data', () => resolve({ message: undefined }));
   });
+  if (socket) child.send('socket', socket);
   const outcome = await Promise.race([isReady, exited]);
   if (typeof outcome === 'string') throw new Error(`${name} ${outcome}\n${lastLines(logFile)}`);
   const stop = async () => {

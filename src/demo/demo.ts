@@ -1,11 +1,16 @@
 // The article's demonstration: a gateway and services A, B, C in base and gray, each with its own Envoy and lanekeeper.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Child, moduleFile, startChild } from './child.ts';
 import { claimFolder } from './leftovers.ts';
-import { isFree, labelsOf, type Member, planMembers, serviceDocuments } from './topology.ts';
+import { placeLocally } from './local.ts';
+import { type NacosRegistry, nacosRegistry } from './nacos/registry.ts';
+import type { Placement, SidecarPlace } from './placement.ts';
+import { placeInPods } from './pods/placement.ts';
+import { documentRegistry } from './registry.ts';
+import { isFree, labelsOf, type Member, planMembers } from './topology.ts';
 
 export type DemoOptions = {
   /** The gateway's. */
@@ -17,6 +22,10 @@ export type DemoOptions = {
   readonly rules: string;
   readonly envoy: string;
   readonly accessLog: boolean;
+  /** In network namespaces, with interception, rather than on ports of this machine. */
+  readonly pods: boolean;
+  /** Services come from a real Nacos. */
+  readonly nacos: boolean;
   readonly say: (text: string) => void;
   /** Told of a process that ended by itself. */
   readonly onLoss: (text: string) => void;
@@ -25,7 +34,8 @@ export type DemoOptions = {
 export type Demo = {
   readonly url: string;
   readonly folder: string;
-  readonly members: readonly Member[];
+  /** What a person can do besides calling the gateway. */
+  readonly hint: string;
   stop(): Promise<void>;
 };
 
@@ -35,24 +45,52 @@ export const articleRules = fileURLToPath(new URL('rules', import.meta.url));
 /** Resolves when every process is ready. Rejects with the end of a log where one is not, and leaves nothing behind. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const folder = join(tmpdir(), `lanekeeper-demo-${userInfo().uid}-${options.port}`);
-  const claim = await claimFolder(folder, () => mkdirSync(join(folder, 'services'), { recursive: true, mode: 0o700 }));
+  const rules = resolve(options.rules);
+  const accessLog = options.accessLog ? join(folder, 'access.log') : undefined;
+  const claim = await claimFolder(folder, () => mkdirSync(folder, { recursive: true, mode: 0o700 }));
   const children: Child[] = [];
+  let placement: Placement | undefined;
+  let nacos: NacosRegistry | undefined;
   let stopping = false;
   try {
     if (!(await isFree(options.port))) throw new Error(`port ${options.port} is taken; choose another with --port`);
-    const members = await planMembers(options.without);
-    writeFileSync(join(folder, 'services', 'services.yaml'), serviceDocuments(members));
-    options.say(`Starting ${members.length} applications`);
-    await startAll(members.map(startApplication));
-    options.say(
-      `Starting ${members.length + 1} lanekeepers, each with its Envoy: ${members.map(({ name }) => name).join(', ')} and the gateway`,
-    );
-    await startAll(members.map((member) => startSidecar(member.name, memberArgs(member))));
-    await startAll([startSidecar('gateway', gatewayArgs())]);
-    return { url: `http://127.0.0.1:${options.port}`, folder, members, stop };
+    return await start();
   } catch (error) {
     await stop();
     throw error;
+  }
+
+  async function start(): Promise<Demo> {
+    const { port, envoy, pods, say } = options;
+    const members = planMembers(options.without);
+    placement = await (pods
+      ? placeInPods({ members, gatewayPort: port, folder, files: [rules, envoy], say })
+      : placeLocally(members, port));
+    const { endpoint, addresses, application, sidecar, gateway } = placement;
+    if (options.nacos) nacos = await nacosRegistry({ folder, rules, say });
+    const registry = nacos ?? documentRegistry({ folder, rules, addresses });
+    await registry.publish(
+      members.map((member) => ({ service: member.service, ...endpoint(member), labels: labelsOf(member) })),
+    );
+    const sidecars = [...members.map(({ name }) => name), 'gateway'];
+    for (const name of sidecars) mkdirSync(join(folder, name), { mode: 0o700 });
+    if (accessLog) writeFileSync(accessLog, '', { mode: 0o600 });
+    await placement.share({
+      read: [folder, ...registry.files],
+      write: [...sidecars.map((name) => join(folder, name)), ...(accessLog ? [accessLog] : [])],
+    });
+    say(`Starting ${members.length} applications`);
+    await startAll(members.map((member) => startApplication(member, application(member))));
+    say(
+      `Starting ${sidecars.length} lanekeepers, each with its Envoy: ${members.map(({ name }) => name).join(', ')} and the gateway`,
+    );
+    const source = registry.flags;
+    await startAll(
+      members.map((member) => startSidecar(member.name, sidecar(member), [...source, ...identityOf(member)])),
+    );
+    await startAll([startSidecar('gateway', gateway, [...source, '--labels', 'app=spring-cloud-zuul'])]);
+    await startAll(placement.openPort());
+    return { url: `http://127.0.0.1:${port}`, folder, hint: placement.hint, stop };
   }
 
   async function startAll(starting: readonly Promise<Child>[]): Promise<void> {
@@ -74,43 +112,38 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     stopping = true;
     for (const child of children.filter(({ name }) => name === 'gateway')) await child.stop();
     await Promise.all(children.map((child) => child.stop()));
+    await placement?.close();
+    await nacos?.stop();
     claim.release();
   }
 
-  function startApplication({ name, service, version, applicationPort, next }: Member): Promise<Child> {
-    const url = next && { [`${next.service.toUpperCase()}_URL`]: `http://127.0.0.1:${next.port}` };
+  function startApplication(member: Member, place: ReturnType<Placement['application']>): Promise<Child> {
     return startChild({
-      name: `application ${name}`,
-      args: ['--import', moduleFile('./end-with-parent'), moduleFile(`./apps/${service}`)],
-      env: { PORT: String(applicationPort), VERSION: version, ...url },
-      logFile: join(folder, `${name}.application.log`),
+      name: `application ${member.name}`,
+      args: ['--import', moduleFile('./end-with-parent'), moduleFile(`./apps/${member.service}`)],
+      env: { VERSION: member.version, ...place.env },
+      within: place.within,
+      logFile: join(folder, `${member.name}.application.log`),
       ready: 'output',
     });
   }
 
-  function startSidecar(name: string, args: readonly string[]): Promise<Child> {
-    const runDirectory = join(folder, name);
-    mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
-    const common = ['--name', name, '--run-dir', runDirectory, '--admin', '0', '--propagation', options.propagation];
-    const log = options.accessLog ? ['--access-log', join(folder, 'access.log')] : [];
-    const config = ['--config', `${options.rules},${join(folder, 'services')}`, '--envoy', options.envoy];
+  function startSidecar(name: string, place: SidecarPlace, flags: readonly string[]): Promise<Child> {
+    const { envoy, propagation } = options;
+    const common = ['--name', name, '--run-dir', join(folder, name), '--envoy', envoy, '--propagation', propagation];
+    const log = accessLog ? ['--access-log', accessLog] : [];
     return startChild({
       name,
-      args: [moduleFile('../main'), 'sidecar', ...common, ...config, ...log, ...args],
+      args: [moduleFile('../main'), 'sidecar', ...common, ...log, ...place.flags, ...flags],
       env: {},
+      within: place.within,
       logFile: join(folder, `${name}.log`),
       ready: 'message',
     });
   }
+}
 
-  function gatewayArgs(): string[] {
-    return ['--gateway', String(options.port), '--labels', 'app=spring-cloud-zuul'];
-  }
-
-  function memberArgs(member: Member): string[] {
-    const labels = Object.entries(labelsOf(member)).map((pair) => pair.join('='));
-    const inbound = ['--inbound', `${member.port}=${member.applicationPort}`];
-    const outbound = member.next ? ['--outbound', `${member.next.port}=${member.next.service}`] : [];
-    return ['--service', member.service, '--labels', labels.join(','), ...inbound, ...outbound];
-  }
+function identityOf(member: Member): string[] {
+  const labels = Object.entries(labelsOf(member)).map((pair) => pair.join('='));
+  return ['--service', member.service, '--labels', labels.join(',')];
 }

@@ -1,5 +1,5 @@
 // A demo that was killed hard leaves its Envoys behind: the next one ends them.
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,5 +38,20 @@ async function removeLeftovers(folder: string): Promise<void> {
       .catch(() => '');
     while ((await answers(socket)) && Date.now() < deadline) await sleep(20);
   }
+  // In pods they are of other users, whose sockets we may not try; they end with their pods.
+  while (hasProcesses(folder) && Date.now() < deadline) await sleep(50);
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Where the system tells. */
+function hasProcesses(folder: string): boolean {
+  const isTheirs = (pid: string) => {
+    try {
+      const text = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      return ['--run-dir', '--config-path'].some((flag) => text.includes(`${flag}\0${folder}/`));
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  };
+  return existsSync('/proc/self/cmdline') && readdirSync('/proc').some((name) => /^\d+$/.test(name) && isTheirs(name));
 }

@@ -1,6 +1,5 @@
-// The article's three services, each in base and gray: who runs where, and how sidecars are told.
+// The article's three services, each in base and gray: who is there, and whom they call.
 import { createServer, type Server } from 'node:net';
-import { stringify } from 'yaml';
 
 export const serviceNames = ['a', 'b', 'c'] as const;
 export type ServiceName = (typeof serviceNames)[number];
@@ -11,41 +10,19 @@ export type Member = {
   readonly name: string;
   readonly service: ServiceName;
   readonly version: Version;
-  /** Where callers reach it: its Envoy. */
-  readonly port: number;
-  readonly applicationPort: number;
-  /** The service that it calls, and the local port by which. */
-  readonly next?: { readonly service: ServiceName; readonly port: number };
+  /** The service that it calls. */
+  readonly next?: ServiceName;
 };
 
-/** Members with free ports, without those that `without` names (`c:gray`). */
-export async function planMembers(without: readonly string[]): Promise<Member[]> {
-  const present = serviceNames
-    .flatMap((service) => (['base', 'gray'] as const).map((version) => ({ service, version })))
-    .filter(({ service, version }) => !without.includes(`${service}:${version}`));
-  const ports = await freePorts(present.length * 3);
-  return present.map(({ service, version }, index) => {
-    const [port = 0, applicationPort = 0, nextPort = 0] = ports.slice(index * 3, index * 3 + 3);
-    const next = serviceNames[serviceNames.indexOf(service) + 1];
-    const call = next && { next: { service: next, port: nextPort } };
-    return { name: `${service}-${version}`, service, version, port, applicationPort, ...call };
-  });
-}
-
-/** The document of every service; A is what the gateway routes `/a` to. */
-export function serviceDocuments(members: readonly Member[]): string {
+/** Every version of every service, without those that `without` names (`c:gray`). */
+export function planMembers(without: readonly string[]): Member[] {
   return serviceNames
-    .map((name) => {
-      const own = members.filter(({ service }) => service === name);
-      const instances = own.map((member) => ({ address: '127.0.0.1', port: member.port, labels: labelsOf(member) }));
-      return stringify({
-        apiVersion: 'lanekeeper.io/v1alpha1',
-        kind: 'Service',
-        metadata: { name },
-        spec: { ports: [{ port: 80 }], instances, ...(name === 'a' && { paths: ['/a'] }) },
-      });
-    })
-    .join('---\n');
+    .flatMap((service) => (['base', 'gray'] as const).map((version) => ({ service, version })))
+    .filter(({ service, version }) => !without.includes(`${service}:${version}`))
+    .map(({ service, version }) => {
+      const next = serviceNames[serviceNames.indexOf(service) + 1];
+      return { name: `${service}-${version}`, service, version, ...(next && { next }) };
+    });
 }
 
 export function labelsOf({ service, version }: Member): Record<string, string> {
@@ -74,7 +51,8 @@ export async function isFree(port: number): Promise<boolean> {
   return server !== undefined;
 }
 
-function listen(port: number): Promise<Server> {
+/** On the loopback interface. */
+export function listen(port: number): Promise<Server> {
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server));

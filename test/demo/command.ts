@@ -1,5 +1,7 @@
 // The demo as a person starts it: a process whose output is read.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '../../src/demo/topology.ts';
 import { call } from '../envoy/application.ts';
@@ -16,10 +18,15 @@ export type Command = {
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** Resolves when the demo says that it is ready; rejects with its output where it ends before. */
-export async function startCommand(args: readonly string[], port?: number): Promise<Command> {
+export async function startCommand(
+  args: readonly string[],
+  port?: number,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Command> {
   const [free = 0] = await freePorts(1);
   const gateway = port ?? free;
   const child = spawn(process.execPath, [main, 'demo', '--port', String(gateway), ...args], {
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -48,4 +55,12 @@ export async function startCommand(args: readonly string[], port?: number): Prom
 export async function interrupt({ child, exited }: Command): Promise<number | string | null> {
   child.kill('SIGINT');
   return exited;
+}
+
+export const folderOf = (port: number) => join(tmpdir(), `lanekeeper-demo-${userInfo().uid}-${port}`);
+
+/** Processes that belong to a demo: all of them name its folder, or were started with its port. */
+export function processesOf(port: number): string[] {
+  const all = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n');
+  return all.filter((line) => line.includes(folderOf(port)) || line.includes(`demo --port ${port}`));
 }

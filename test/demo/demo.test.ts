@@ -1,23 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { interrupt, startCommand } from './command.ts';
+import { folderOf, interrupt, processesOf, startCommand } from './command.ts';
 
 // Each test starts a demo of up to 13 processes, or two.
 vi.setConfig({ testTimeout: 90_000 });
 
 const shenzhen = { location: 'cn-shenzhen' };
-const folderOf = (port: number) => join(tmpdir(), `lanekeeper-demo-${userInfo().uid}-${port}`);
-
-/** Processes that belong to a demo: all of them name its folder, or were started with its port. */
-function processesOf(port: number): string[] {
-  const all = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n');
-  return all.filter((line) => line.includes(folderOf(port)) || line.includes(`demo --port ${port}`));
-}
-
 test('the article: base answers through base, gray through gray, and a spoofed label goes to base', async () => {
   const demo = await startCommand([]);
   try {
@@ -87,6 +76,7 @@ test.each([
     '--without: found "d:gray", expected one of a:base, a:gray, b:base, b:gray, c:base, c:gray',
   ],
   [['--port', '99999'], '--port: found "99999", expected a port, 1 to 65535'],
+  [['--nacos', '--pods'], '--nacos: found with --pods'],
   [['--propagation', 'off'], '--propagation: found "off", expected trace or header'],
 ])('wrong usage %j is said, with exit code 64', async (args, message) => {
   await expect(startCommand(args)).rejects.toThrow(/^the demo ended \(64\)/);

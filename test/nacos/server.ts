@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Installed } from '../../src/demo/nacos/install.ts';
-import { nacosCommand } from '../../src/demo/nacos/launch.ts';
+import { endWithUs, nacosCommand } from '../../src/demo/nacos/launch.ts';
 import { freeBase } from '../../src/demo/nacos/registry.ts';
 import { type NacosClient, nacosClient } from './client.ts';
 
@@ -105,14 +105,4 @@ export async function openNacosServer({ installed, user, started = true }: Nacos
       if (why !== undefined) throw end(why);
     }
   }
-}
-
-/** A shell that does something when this process ends, however that happens: a runner of tests may be killed. */
-function endWithUs(script: string, argument: string): ChildProcess {
-  const shell = spawn('sh', ['-c', `cat >/dev/null; ${script}`, 'sh', argument], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  });
-  shell.unref();
-  return shell;
 }

@@ -1,11 +1,11 @@
 // The network that the tests of pods stand on.
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createNetwork, type Network } from '../../src/demo/pods/network.ts';
-import { applicationUid, call, describePods, kind, listen, runIn } from './pods.ts';
+import { applicationUid, call, describePods, kind, listen, processesIn, runIn } from './pods.ts';
 
 describePods('a network of pods', () => {
   let network: Network;
@@ -118,17 +118,3 @@ describePods('a network of pods leaves nothing behind', () => {
     expect(readdirSync(tmpdir()).filter((name) => /^lanekeeper-pods-(?!test)/.test(name))).toEqual([]);
   });
 });
-
-function processesIn(namespace: string): string[] {
-  return readdirSync('/proc').filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/ns/net`) === namespace && alive(name);
-    } catch {
-      return false;
-    }
-  });
-}
-
-function alive(pid: string): boolean {
-  return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-}

@@ -1,6 +1,6 @@
 // What the tests of pods share: is this machine up to it, programs inside a pod, the rules laid by the real command.
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -153,4 +153,19 @@ export async function startIn(
       });
     child.once('error', reject).once('exit', (code) => reject(new Error(`${argv[0]} in ${pod}: ${code}\n${said}`)));
   });
+}
+
+/** Those in the network namespace, as `net:[…]`. */
+export function processesIn(namespace: string): string[] {
+  return readdirSync('/proc').filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/ns/net`) === namespace && alive(name);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function alive(pid: string): boolean {
+  return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 }

@@ -15,4 +15,5 @@ const server = createServer(async (request, response) => {
   }
 });
 
-server.listen(Number(process.env['PORT'] ?? 9001), '127.0.0.1', () => console.log('A listens'));
+const port = Number(process.env['PORT'] ?? 9001);
+server.listen(port, process.env['HOST'] ?? '127.0.0.1', () => console.log('A listens'));

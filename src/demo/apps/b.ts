@@ -15,4 +15,5 @@ const server = createServer(async (request, response) => {
   }
 });
 
-server.listen(Number(process.env['PORT'] ?? 9002), '127.0.0.1', () => console.log('B listens'));
+const port = Number(process.env['PORT'] ?? 9002);
+server.listen(port, process.env['HOST'] ?? '127.0.0.1', () => console.log('B listens'));

@@ -7,4 +7,5 @@ const server = createServer((_, response) => {
   response.end(`C[${version}]\n`);
 });
 
-server.listen(Number(process.env['PORT'] ?? 9003), '127.0.0.1', () => console.log('C listens'));
+const port = Number(process.env['PORT'] ?? 9003);
+server.listen(port, process.env['HOST'] ?? '127.0.0.1', () => console.log('C listens'));

@@ -50,11 +50,13 @@ export async function launchNacos(
     stdio: ['ignore', log, log],
   });
   closeSync(log);
+  const killer = endWithUs('kill -KILL "$1"', String(child.pid));
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(signal ? `ended by ${signal}` : `ended with code ${code}`));
   });
   const stop = async () => {
+    killer.kill('SIGKILL');
     child.kill('SIGKILL');
     await ended;
   };
@@ -63,6 +65,16 @@ export async function launchNacos(
   await stop();
   const why = outcome === false ? `does not answer within ${readyWithinMs / 1000} s` : outcome;
   throw new Error(`${installed.kind} ${why}\n${readFileSync(logFile, 'utf8').slice(-3_000)}`);
+}
+
+/** A shell that does something when this process ends, however that happens. */
+export function endWithUs(script: string, argument: string): ChildProcess {
+  const shell = spawn('sh', ['-c', `cat >/dev/null; ${script}`, 'sh', argument], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  shell.unref();
+  return shell;
 }
 
 /** Asked by a process where it runs: nobody else may reach it. */

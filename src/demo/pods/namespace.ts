@@ -28,9 +28,8 @@ while [ $# -gt 0 ]; do mount --bind "$2" "$1"; shift 2; done
 ip link set lo up
 echo ready
 cat > /dev/null || :
-own=$(readlink /proc/self/ns/net)
 for process in /proc/[0-9]*; do
-  [ "$(readlink $process/ns/net 2> /dev/null)" = "$own" ] || continue
+  [ $process/ns/net -ef /proc/$$/ns/net ] || continue
   [ \${process#/proc/} = $$ ] || kill -9 \${process#/proc/} 2> /dev/null || :
 done`;
 

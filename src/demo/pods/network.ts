@@ -19,6 +19,8 @@ export type NetworkOptions = {
   readonly services: readonly ServiceOptions[];
   /** The best one of this machine where absent. */
   readonly kind?: Kind;
+  /** Where it keeps files until the pods have them. */
+  readonly folder?: string;
 };
 
 export type Addresses = { readonly name: string; readonly address: string; readonly address6: string };
@@ -26,6 +28,8 @@ export type Addresses = { readonly name: string; readonly address: string; reado
 export type Pod = Addresses & {
   /** The words that run a program in the pod as that user (0: root, who may lay rules). Paths must be absolute. */
   command(uid: number, argv: readonly string[]): string[];
+  /** Runs a program as root, to its end; rejects with what it said where it fails. */
+  run(argv: readonly string[]): Promise<string>;
 };
 
 export type Network = {
@@ -49,7 +53,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     address6: `fd24::${index + 1}`,
     pods: service.pods.map((name) => known(named, name)),
   }));
-  const folder = mkdtempSync(join(tmpdir(), 'lanekeeper-pods-'));
+  const folder = mkdtempSync(join(options.folder ?? tmpdir(), 'lanekeeper-pods-'));
   const opened: Namespace[] = [];
   const close = async () => {
     await Promise.all(opened.map((namespace) => namespace.close()));
@@ -72,7 +76,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
       kind,
       pod(name) {
         const namespace = known(commands, name);
-        return { ...known(named, name), command: (uid, argv) => namespace.command(argv, uid) };
+        return { ...known(named, name), command: (uid, argv) => namespace.command(argv, uid), run: namespace.run };
       },
       service: (name) => known(new Map(services.map((service) => [service.name, service])), name),
       close,

@@ -7,7 +7,7 @@ export default defineConfig({
     // Minutes long: npm run test:soak. Network namespaces: npm run test:pods:netns.
     exclude: [
       ...(process.env['SOAK'] ? [] : ['test/soak/**']),
-      ...(process.env['PODS'] ? [] : ['test/pods/**', 'test/demo/pods.test.ts']),
+      ...(process.env['PODS'] ? [] : ['test/pods/**', 'test/demo/pods.test.ts', 'test/java/**']),
     ],
     // Two cores, and every file of test/envoy starts real Envoys: more at once only makes each of them late.
     maxWorkers: 2,

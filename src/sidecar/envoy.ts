@@ -18,6 +18,7 @@ import type { AskGate } from '../supervisor/remembering.ts';
 import { claimSocket, type NamedSocket } from '../supervisor/socket.ts';
 import type { Refusal } from '../xds/resources.ts';
 import { openXdsServer, type XdsServer } from '../xds/server.ts';
+import { createLingering } from './lingering.ts';
 
 export type SidecarEnvoy = {
   readonly isReady: boolean;
@@ -56,6 +57,7 @@ export async function ownEnvoy({ settings, paths, metrics, log }: EnvoyContext):
   const binary = await findEnvoy({ envoy: settings.envoy, say: (what) => log.info(what) });
   const admin = envoyAdmin(paths.adminSocket);
   const render = createRenderer(workload, paths);
+  const resources = createLingering((given) => xds?.update(given));
   let state: EnvoyState = 'starting';
   let envoy: EnvoyProcess | undefined;
   let socket: NamedSocket | undefined;
@@ -83,7 +85,7 @@ export async function ownEnvoy({ settings, paths, metrics, log }: EnvoyContext):
         onRefusals: report,
         onError: (error) => log.error({ error: String(error) }, 'Envoy could not be served'),
       });
-      xds.update(render(mesh));
+      resources.update(render(mesh));
       socket.publish();
     },
     async start(gate, signal) {
@@ -112,7 +114,7 @@ export async function ownEnvoy({ settings, paths, metrics, log }: EnvoyContext):
     },
     update({ mesh, number }) {
       latest = number;
-      xds?.update(render(mesh));
+      resources.update(render(mesh));
       xds?.settled().then(
         () => number === latest && metrics.served.set(number),
         () => {}, // it ends
@@ -125,6 +127,7 @@ export async function ownEnvoy({ settings, paths, metrics, log }: EnvoyContext):
     kill: () => envoy?.kill(),
     async close() {
       socket?.withdraw();
+      resources.close();
       await xds?.close();
     },
   };

@@ -1,6 +1,6 @@
 // The demo in pods, as a cluster has them: every application on the same port, called by the name of its service.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { type Child, moduleFile, startChild, type Within } from '../child.ts';
 import type { Placement } from '../placement.ts';
 import { listen, type Member, serviceNames } from '../topology.ts';
@@ -25,7 +25,7 @@ export type PodsOptions = {
 
 /** Resolves when the pods are there and connections in them are led; rejects with what this machine lacks. */
 export async function placeInPods({ members, gatewayPort, folder, files, say }: PodsOptions): Promise<Placement> {
-  const kind = kindFor([...files, process.execPath, moduleFile('../main'), dirname(folder)], say);
+  const kind = kindFor({ files: [...files, process.execPath, moduleFile('../main')], folder }, say);
   const names = [...members.map(({ name }) => name), gatewayName];
   say(`Making ${names.length} pods (${kind})`);
   const network = await createNetwork({

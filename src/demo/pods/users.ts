@@ -1,13 +1,21 @@
 // Which users the pods of a demo can have: others than ours only where they may read what they are to run.
-import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type Kind, networkSupport } from './support.ts';
 
+export type Needed = {
+  /** What processes read; of a folder what is in it. */
+  readonly files: readonly string[];
+  /** Where they find what is made for them. */
+  readonly folder: string;
+};
+
 /** Throws where this machine or user can have no pods. */
-export function kindFor(files: readonly string[], say: (text: string) => void): Kind {
+export function kindFor({ files, folder }: Needed, say: (text: string) => void): Kind {
   const support = networkSupport();
   if ('lacks' in support) throw new Error(`--pods needs ${support.lacks}`);
-  const hidden = support.kind === 'single user' ? undefined : files.find((file) => !isOpen(file));
+  if (support.kind === 'single user') return support.kind;
+  const hidden = files.flatMap(withContents).find((file) => !isOpen(file)) ?? (isReached(folder) ? undefined : folder);
   if (hidden === undefined) return support.kind;
   const single = networkSupport('single user');
   const why = `other users may not read ${hidden}`;
@@ -17,10 +25,16 @@ export function kindFor(files: readonly string[], say: (text: string) => void): 
   return single.kind;
 }
 
-/** To everybody: the file or folder, and the way to it. */
+function withContents(file: string): string[] {
+  return statSync(file).isDirectory() ? [file, ...readdirSync(file).map((name) => join(file, name))] : [file];
+}
+
+/** To everybody. */
 function isOpen(file: string): boolean {
-  const isFolder = statSync(file).isDirectory();
-  if (!allows(file, isFolder ? 0o5 : 0o4)) return false;
+  return allows(file, statSync(file).isDirectory() ? 0o5 : 0o4) && isReached(file);
+}
+
+function isReached(file: string): boolean {
   for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder))
     if (!allows(folder, 0o1)) return false;
   return true;

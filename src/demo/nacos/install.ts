@@ -37,6 +37,8 @@ export async function fetchNacos(): Promise<string> {
       const copy = ['dependency:copy-dependencies', '-DoutputDirectory=lib', '-DincludeScope=runtime'];
       await run('mvn', ['-q', '-B', '-C', ...copy], { cwd: work });
       await run('javac', ['-d', 'classes', '-cp', 'lib/*', 'NacosStandalone.java'], { cwd: work });
+      if (!existsSync(join(work, 'classes', 'NacosStandalone.class')))
+        throw new Error('javac has made no class; expected that of a JDK of 17 or later');
       renameSync(work, nacosFolder);
     } finally {
       rmSync(work, { recursive: true, force: true });

@@ -1,0 +1,18 @@
+// How a server reads SQL: what changes where a token ends, and when two names are one.
+
+/** What a session has set, and what its server is. */
+export type Mode = {
+  /** `"x"` is a name, not a string (sql_mode ANSI_QUOTES). */
+  readonly ansiQuotes: boolean;
+  /** `\` is a byte like others in strings (sql_mode NO_BACKSLASH_ESCAPES). */
+  readonly noBackslashEscapes: boolean;
+  /**
+   * Of the client's character set, what matters here: `bytes` where every byte below 0x80 is a character of its own (UTF-8,
+   * Latin-1, …); in the others 0x5C (a backslash) or 0x60 (a backquote) may be the end of a character.
+   */
+  readonly charset: 'bytes' | 'big5' | 'gbk' | 'gb18030' | 'sjis';
+  /** Which comments `/*!80000 … *\/` are code: 101104 is MariaDB 10.11.4, 80036 MySQL 8.0.36. */
+  readonly server: { readonly flavour: 'mariadb' | 'mysql'; readonly version: number };
+  /** Names of databases and tables are compared without case (lower_case_table_names is not 0). */
+  readonly namesIgnoreCase: boolean;
+};

@@ -43,7 +43,7 @@ function outside(sql: string, places: readonly { readonly from: number; readonly
   const sorted = [...places].sort((a, b) => a.from - b.from);
   const from = [0, ...sorted.map((place) => place.from + place.text.length)];
   const kept = from.map((start, index) =>
-    sql.slice(start, sorted[index]?.from).replace(/[\^$.*+?()[\]{}|/-]/g, '\\$&'),
+    sql.slice(start, sorted[index]?.from).replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'),
   );
   return new RegExp(
     `^${kept.join('(?:["`]?orders(?:_gray)?["`]?(?: WRITE, app\\.orders_gray)?(?: AS ["`]?orders["`]?)?)')}$`,

@@ -5,6 +5,7 @@ import type { Recollection } from '../propagation/recollection.ts';
 import type { TraceId } from '../propagation/trace.ts';
 import type { ShadowMap } from '../shadow/map.ts';
 import type { Label } from '../traffic/label.ts';
+import type { By } from './label/attribution.ts';
 
 /** What a labelled pod's rules say of a statement that a base workload sends without any carrier, while labels are remembered. */
 export type Unattributed = 'refuse' | 'shadow' | 'base';
@@ -51,6 +52,6 @@ export type TlsOptions =
 /** What is counted. Reasons and carriers are from closed lists. */
 export type DatabaseEvent =
   | { readonly what: 'connection'; readonly change: 1 | -1 }
-  | { readonly what: 'statement'; readonly did: 'base' | 'rewritten' | 'shadow'; readonly by: string }
+  | { readonly what: 'statement'; readonly did: 'base' | 'rewritten' | 'shadow'; readonly by: By }
   | { readonly what: 'refusal'; readonly reason: string }
   | { readonly what: 'unattributed'; readonly policy: Unattributed };

@@ -11,7 +11,7 @@ type Names = {
 export type Difference = {
   /** By `namespace/name`. */
   readonly services: Names;
-  /** By `namespace/name`; rules of both kinds. Those that only stand at another place have not changed. */
+  /** By `namespace/name`; rules of all kinds. Those that only stand at another place have not changed. */
   readonly rules: Names;
 };
 
@@ -43,7 +43,8 @@ function namesThatDiffer(before: ReadonlyMap<string, unknown>, after: ReadonlyMa
 /** A TrafficLane may be two rules of one name, and a WorkloadLabelRule may have the name of another kind. */
 function rulesByName(mesh: Mesh | undefined): ReadonlyMap<string, unknown> {
   const byName = new Map<string, unknown[]>();
-  for (const rule of [...(mesh?.rules.traffic ?? []), ...(mesh?.rules.workloads ?? [])])
+  const { traffic = [], workloads = [], databases = [] } = mesh?.rules ?? {};
+  for (const rule of [...traffic, ...workloads, ...databases])
     byName.set(rule.name, [...(byName.get(rule.name) ?? []), rule]);
   return byName;
 }

@@ -1,12 +1,15 @@
 // Documents to a rule set: what requests and workloads are held against.
 
+import type { z } from 'zod';
 import type { Document, Place } from '../documents/parse.ts';
 import { byPlace, problemAt } from '../documents/place.ts';
 import { validate } from '../documents/validate.ts';
 import { formatPlace, type Problem, type Result } from '../problem.ts';
 import type { Label } from '../traffic/label.ts';
 import type { Condition, Key } from './conditions/condition.ts';
+import { type DatabaseRule, databaseProblems, endpointRule, shadowRule, virtualRule } from './database.ts';
 import { laneRules, trafficRule, workloadRule } from './rule.ts';
+import { databaseEndpoint, shadow, virtualDatabase } from './written/database.ts';
 import { trafficLabelRule, trafficLane, workloadLabelRule } from './written/document.ts';
 import { isRule, kindProblems } from './written/kinds.ts';
 import { valueProblems, warnings } from './written/mistakes.ts';
@@ -49,12 +52,15 @@ export type RuleSet = {
   /** In the order in which they are looked at. */
   readonly traffic: readonly TrafficRule[];
   readonly workloads: readonly WorkloadRule[];
+  /** What Shadow, DatabaseEndpoint and VirtualDatabase say. */
+  readonly databases: readonly DatabaseRule[];
 };
 
 /** What one document means, on its own; nothing where it is wrong. */
 export type Compiled = {
   readonly traffic: readonly TrafficRule[];
   readonly workloads: readonly WorkloadRule[];
+  readonly databases: readonly DatabaseRule[];
   /** When it was, in milliseconds. Files have no creation time, and count as older than what has one. */
   readonly created: number;
 };
@@ -77,7 +83,7 @@ export function compile(documents: readonly Document[]): { rules: RuleSet; probl
 export function compileDocument(document: Document): { compiled: Compiled; problems: readonly Problem[] } {
   const problems = kindProblems(document);
   const created = createdAt(document);
-  const none: Compiled = { traffic: [], workloads: [], created };
+  const none: Compiled = { traffic: [], workloads: [], databases: [], created };
   const compiled = compiledBy(document, problems) ?? none;
   return { compiled: problems.some(isError) ? none : { ...none, ...compiled }, problems: problems.sort(byPlace) };
 }
@@ -99,8 +105,23 @@ function compiledBy(document: Document, problems: Problem[]): Partial<Compiled> 
       problems.push(...problemsOf(result));
       return result.ok && !problems.some(isError) ? { workloads: [workloadRule(document, result.value)] } : undefined;
     }
+    case 'Shadow':
+      return databaseRule(shadow, shadowRule);
+    case 'DatabaseEndpoint':
+      return databaseRule(databaseEndpoint, endpointRule);
+    case 'VirtualDatabase':
+      return databaseRule(virtualDatabase, virtualRule);
     default:
       return undefined;
+  }
+
+  function databaseRule<T>(
+    schema: z.ZodType<T>,
+    compile: (document: Document, value: T) => DatabaseRule,
+  ): Partial<Compiled> | undefined {
+    const result = validate(document, schema);
+    problems.push(...problemsOf(result), ...databaseProblems(document));
+    return result.ok && !problems.some(isError) ? { databases: [compile(document, result.value)] } : undefined;
   }
 }
 
@@ -111,6 +132,7 @@ export function toRuleSet(all: readonly Compiled[]): RuleSet {
   return {
     traffic: traffic.map(({ rule }) => rule),
     workloads: all.flatMap(({ workloads }) => workloads).sort(byName),
+    databases: all.flatMap(({ databases }) => databases).sort(byName),
   };
 }
 

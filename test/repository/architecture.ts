@@ -64,7 +64,7 @@ export const places: Readonly<Record<string, Place>> = {
 export const packages: Readonly<Record<string, RegExp>> = {
   yaml: /^documents\/parse\.ts$/,
   re2js: /^rules\/conditions\/pattern\.ts$/,
-  zod: /^documents\/validate\.ts$|^rules\/written\/document\.ts$|^mesh\/document\.ts$|^mesh\/kubernetes\/document\.ts$/,
+  zod: /^documents\/validate\.ts$|^rules\/compile\.ts$|^rules\/written\/(document|database)\.ts$|^mesh\/document\.ts$|^mesh\/kubernetes\/document\.ts$/,
 };
 
 /** One line for each import that the drawing does not have. Files by their path in src. */

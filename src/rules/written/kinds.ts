@@ -8,10 +8,13 @@ import type { Problem } from '../../problem.ts';
 
 const traffic = 'traffic.opensergo.io/v1alpha1';
 const database = 'database.opensergo.io/v1alpha1';
-const inForce = new Set(['TrafficLabelRule', 'WorkloadLabelRule', 'TrafficLane']);
+const notInForce = ['ReadWriteSplitting', 'Sharding', 'Encryption', 'DatabaseDiscovery', 'DistributedTransaction'];
+const ofTraffic = ['TrafficLabelRule', 'WorkloadLabelRule', 'TrafficLane'];
+const ofDatabases = ['Shadow', 'VirtualDatabase', 'DatabaseEndpoint'];
+const inForce = new Set([...ofTraffic, ...ofDatabases]);
 const versions: ReadonlyMap<string, string> = new Map([
-  ...[...inForce, 'TrafficRouter', 'VirtualWorkload', 'RouterRule'].map((kind) => [kind, traffic] as const),
-  ...['Shadow', 'VirtualDatabase', 'DatabaseEndpoint'].map((kind) => [kind, database] as const),
+  ...[...ofTraffic, 'TrafficRouter', 'VirtualWorkload', 'RouterRule'].map((kind) => [kind, traffic] as const),
+  ...[...ofDatabases, ...notInForce].map((kind) => [kind, database] as const),
 ]);
 const groups = [traffic, database].map(groupOf);
 

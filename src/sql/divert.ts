@@ -7,7 +7,7 @@ import { applyEdits, type Edit } from './splice/edits.ts';
 import { editQualifiers } from './splice/qualifiers.ts';
 import { type Exchange, editTable } from './splice/tables.ts';
 import { afterStatement, tableKey } from './temporary.ts';
-import { literalOf, lowerCase } from './tokens/token.ts';
+import { literalOf } from './tokens/token.ts';
 
 export type DivertOptions = {
   /** The session's default database. */
@@ -93,9 +93,11 @@ function exchangeOf(reference: TableReference, statement: Statement, now: Now): 
   if (database === undefined)
     return isWritten ? refuse('no-database', `${statement.verb} names ${table}, and no database is chosen`) : undefined;
   const name: TableName = { database, table };
-  if (isHidden(name, reference, statement, now)) return undefined;
-  const shadow =
-    now.shadows.shadowOf(name) ?? (now.mode.namesIgnoreCase ? shadowOfLower(name, now.shadows) : undefined);
+  if (isHidden(name, reference, statement, now)) {
+    const isRenamed = statement.verb === 'ALTER TABLE' && statement.tables.filter(isWrittenTo).length > 1;
+    return isRenamed ? refuse('definition', `ALTER TABLE renames the temporary ${nameText(name)}`) : undefined;
+  }
+  const shadow = now.shadows.shadowOf(name);
   if (shadow === undefined) {
     const isAtHome = !isWritten || now.shadows.isShadow(name);
     return isAtHome ? undefined : refuse('no-shadow', `${statement.verb} writes to ${nameText(name)}`);
@@ -104,10 +106,6 @@ function exchangeOf(reference: TableReference, statement: Statement, now: Now): 
   if (now.mode.charset !== 'bytes' && !isAscii(shadow.database + shadow.table))
     return refuse('charset', `${nameText(shadow)} in ${now.mode.charset}`);
   return { reference, table: name, shadow };
-}
-
-function shadowOfLower({ database, table }: TableName, shadows: Shadows): TableName | undefined {
-  return shadows.shadowOf({ database: lowerCase(database), table: lowerCase(table) });
 }
 
 /** A temporary table stands before it. What is created is not hidden by one. */
@@ -125,11 +123,15 @@ const creating = new Set([
   'DROP SEQUENCE',
 ]);
 
-/** All that it defines are temporary tables, and it gives none a name that nobody keeps account of. */
+function isWrittenTo(reference: TableReference): boolean {
+  return reference.isWritten;
+}
+
+/** All that it defines are temporary tables. */
 function isOfTemporary({ verb, tables }: Statement, now: Now): boolean {
   if (creating.has(verb)) return false;
-  const written = tables.filter(({ isWritten }) => isWritten);
-  if (written.length === 0 || (verb === 'ALTER TABLE' && written.length > 1)) return false;
+  const written = tables.filter(isWrittenTo);
+  if (written.length === 0) return false;
   return written.every((reference) => {
     const database = reference.database ?? now.database;
     return database !== undefined && now.temporary.has(tableKey({ database, table: reference.table }, now.mode));

@@ -6,7 +6,7 @@ import type { Shadows, TableName } from './shadows.ts';
 import { applyEdits, type Edit } from './splice/edits.ts';
 import { editQualifiers } from './splice/qualifiers.ts';
 import { type Exchange, editTable } from './splice/tables.ts';
-import { afterStatement, tableKey } from './temporary.ts';
+import { afterStatement, changesTemporary, tableKey } from './temporary.ts';
 import { literalOf } from './tokens/token.ts';
 
 export type DivertOptions = {
@@ -62,16 +62,22 @@ type Found = { readonly edits: Edit[]; readonly tables: Diverted[] };
 function divertStatement(text: string, statement: Statement, now: Now, found: Found): Refusal | undefined {
   const { obstacle, verb, dynamic } = statement;
   const isPrepared = verb === 'EXECUTE' && statement.prepared !== undefined && now.prepared?.has(statement.prepared);
-  if (obstacle !== undefined && !isPrepared) return refuse(obstacle, `${verb}: found ${statement.found}`);
-  if (dynamic !== undefined) return divertLiteral(text, dynamic, now, found);
+  if (obstacle !== undefined && !isPrepared)
+    return refuse(obstacle, statement.found === verb ? verb : `${verb}: found ${statement.found}`);
+  if (dynamic !== undefined) {
+    // When it is executed nobody will see that a table comes or goes.
+    const isDeferred = verb === 'PREPARE' && dynamic.analysis.statements.some(changesTemporary);
+    if (isDeferred) return refuse('dynamic', 'PREPARE of what makes or drops a table');
+    return divertLiteral(text, dynamic, now, found);
+  }
+  const isDefined = statement.kind === 'definition' && now.definitions === 'refuse';
+  if (isDefined && !isOfTemporary(statement, now)) return refuse('definition', `${verb} under a label`);
   const exchanges: Exchange[] = [];
   for (const reference of statement.tables) {
     const exchange = exchangeOf(reference, statement, now);
     if (exchange !== undefined && 'do' in exchange) return exchange;
     if (exchange !== undefined) exchanges.push(exchange);
   }
-  const isDefined = statement.kind === 'definition' && now.definitions === 'refuse';
-  if (isDefined && !isOfTemporary(statement, now)) return refuse('definition', `${verb} under a label`);
   if (exchanges.length === 0) return undefined;
   for (const exchange of exchanges) {
     editTable(text, exchange, { statement, database: now.database }, found.edits);

@@ -50,7 +50,7 @@ export function readStatement(
   const parentheses: Token[] = [];
   let isInCode = false;
   let at = from;
-  const stop = (what: string): Lexed => ({ tokens, to: text.length, unread: `${what} at byte ${at}` });
+  const stop = (what: string, byte = at): Lexed => ({ tokens, to: text.length, unread: `${what} at byte ${byte}` });
   while (at < text.length) {
     const code = text.charCodeAt(at);
     if (isSpace(code)) {
@@ -96,6 +96,7 @@ export function readStatement(
       continue;
     } else if (code === 0x2f && next === 0x2a) {
       const opening = openComment(text, at, mode);
+      if (opening.is === 'doubt') return stop('a comment for a version of six digits');
       if (opening.is === 'code') isInCode = true;
       else if (opening.to < 0) return stop('a comment that does not end');
       else if (opening.said) comments.push(text.slice(at + 2, opening.to - 2));
@@ -119,12 +120,13 @@ export function readStatement(
     if (code === 0x28) parentheses.push(token);
     else if (code === 0x29) {
       const opened = parentheses.pop();
-      if (opened === undefined) return stop('a ) too many');
+      if (opened === undefined) return stop('a ) too many', token.from);
       opened.closing = tokens.length - 1;
     } else if (code === 0x3b) break;
   }
   if (isInCode) return stop('a comment of code that does not end');
-  if (parentheses.length > 0) return stop('a ( without its )');
+  const open = parentheses.pop();
+  if (open !== undefined) return stop('a ( without its )', open.from);
   return { tokens, to: at, unread: undefined };
 }
 

@@ -61,6 +61,12 @@ function readSymbol(frame: Frame, word: string): void {
   } else if (word !== '{') frame.isFresh = false;
 }
 
+/** Reserved words before the dot of `.orders`, which is a name of the default database. */
+const neverQualifies = new Set([
+  ...['SELECT', 'FROM', 'JOIN', 'STRAIGHT_JOIN', 'INTO', 'SET', 'TABLE', 'DISTINCT', 'ALL', 'BY', 'WHERE', 'HAVING'],
+  ...['ON', 'USING', 'AND', 'OR', 'NOT', 'IN', 'LIKE', 'BETWEEN', 'CASE', 'WHEN', 'THEN', 'ELSE', 'UPDATE', 'XOR'],
+]);
+
 type Place = { readonly frame: Frame; readonly reading: Reading; readonly at: number; readonly isTop: boolean };
 
 /** A word, a name or a literal: the place of the last token that belongs to it, undefined where another verb begins. */
@@ -92,7 +98,7 @@ function readWord(place: Place): number | undefined {
     const { qualifier } = readColumn(reading, at);
     reading.assigned.push(qualifier);
   }
-  if (wordAt(reading, at + 1) === '.') return noteColumn(reading, at);
+  if (wordAt(reading, at + 1) === '.' && !neverQualifies.has(token.word)) return noteColumn(reading, at);
   return token.kind === 'word' ? readKeyword(place, token.word) : at;
 }
 

@@ -69,6 +69,14 @@ export function misread(reading: Reading, at: number): void {
   hinder(reading, 'unread', `${found}${token === undefined ? '' : ` at byte ${token.from}`}`);
 }
 
+/** What is skipped unread must hold no query. */
+export function skipExpressions(reading: Reading, from: number, to: number): void {
+  for (let at = from; at < to; at += 1) {
+    const word = wordAt(reading, at);
+    if (word === 'SELECT' || word === 'TABLE' || word === 'VALUES') misread(reading, at);
+  }
+}
+
 /** Behind the `)` of the `(` at this place. */
 export function behindParentheses(reading: Reading, at: number): number {
   const { closing } = tokenAt(reading, at);

@@ -92,7 +92,7 @@ export function endOfVariable(text: string, from: number, mode: Mode): number {
   const isSystem = text.charCodeAt(from + 1) === 0x40;
   const start = from + (isSystem ? 2 : 1);
   const code = text.charCodeAt(start);
-  if (code === 0x60) return endOfName(text, start, mode);
+  if (code === 0x60 || (code === 0x22 && mode.ansiQuotes)) return endOfName(text, start, mode);
   if (isSystem) return endOfWord(text, start, mode);
   if (code === 0x22 || code === 0x27) return endOfString(text, start, mode);
   let at = endOfWord(text, start, mode);

@@ -1,6 +1,6 @@
 // Two real servers of one shop: on one there is app.orders, on the other only its shadow.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir as systemTmpdir } from 'node:os';
 import { join } from 'node:path';
 import mysql2, { type Connection } from 'mysql2/promise';
 import { launchMariadb, type Mariadb } from '../../src/demo/mariadb/launch.ts';
@@ -12,8 +12,11 @@ const installed = { mariadbd: '/usr/sbin/mariadbd', share: '/usr/share/mysql' };
 export type Server = { readonly connection: Connection; close(): Promise<void> };
 
 export async function startServer(flags: readonly string[] = []): Promise<Server> {
-  const folder = mkdtempSync(join(tmpdir(), 'lanekeeper-sql-'));
-  const server: Mariadb = await launchMariadb(installed, { folder, flags });
+  const folder = mkdtempSync(join(systemTmpdir(), 'lanekeeper-sql-'));
+  // One that starts removes temporary tables of others from a folder that they share.
+  const tmpdir = join(folder, 'tmp');
+  mkdirSync(tmpdir);
+  const server: Mariadb = await launchMariadb(installed, { folder, flags: [`--tmpdir=${tmpdir}`, ...flags] });
   const connection = await mysql2.createConnection({
     host: server.address,
     port: server.port,

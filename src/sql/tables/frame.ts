@@ -42,6 +42,8 @@ export type Frame = {
   isRecursive: boolean;
   /** Its factors are those of the statement itself, not of a query in it: what UPDATE and DELETE may change. */
   isOuter: boolean;
+  /** Parentheses of joins: what is in them belongs to the block around. */
+  isJoin: boolean;
 };
 
 export function openFrame(state: State, pending: number): Frame {
@@ -55,6 +57,7 @@ export function openFrame(state: State, pending: number): Frame {
     cte: undefined,
     isRecursive: false,
     isOuter: false,
+    isJoin: false,
   };
 }
 
@@ -68,6 +71,7 @@ export function openInside(frame: Frame, { pending }: Reading): Frame {
       frame.factor = undefined;
       inner.state = 'factor';
       inner.isOuter = frame.isOuter;
+      inner.isJoin = true;
       return inner;
     case 'query':
     case 'behind-cte':

@@ -24,9 +24,10 @@ export function readTables(reading: Reading, from: number, state: State): number
       frame = openInside(frame, reading);
       frames.push(frame);
     } else if (token.word === ')') {
-      close(frame, reading);
+      const inner = frame;
       frames.pop();
       frame = frames[frames.length - 1] ?? openFrame('tail', 0);
+      close(inner, reading, frame);
       if (frame.state === 'cte-body') closeCte(frame, reading);
     } else if (token.kind === 'symbol') {
       if (token.word === ';') break;
@@ -47,9 +48,10 @@ export function readTables(reading: Reading, from: number, state: State): number
   return at;
 }
 
-function close(frame: Frame, reading: Reading): void {
+function close(frame: Frame, reading: Reading, around?: Frame): void {
   if (frame.state === 'alias') settle(frame, reading, frame.factor?.alias);
-  closeBlock(frame, reading);
+  if (frame.isJoin && around !== undefined) around.hidesTarget ||= frame.hidesTarget;
+  else closeBlock(frame, reading);
   hideCtes(frame, reading);
 }
 
@@ -83,6 +85,7 @@ function readWord(place: Place): number | undefined {
   if (isFresh && (frame.state === 'expression' || frame.state === 'factor') && opensQuery(reading, at)) {
     frame.state = 'query';
     frame.isOuter = false;
+    frame.isJoin = false;
   }
   switch (frame.state) {
     case 'query':
@@ -172,6 +175,7 @@ function readKeyword({ frame, reading, at, isTop }: Place, word: string): number
       const last = next === 'ALL' || next === 'DISTINCT' ? at + 1 : at;
       if (wordAt(reading, last + 1) !== '(' && !opensQuery(reading, last + 1)) return at;
       closeBlock(frame, reading);
+      frame.isJoin = false;
       frame.state = 'query';
       return last;
     }

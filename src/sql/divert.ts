@@ -4,6 +4,7 @@ import type { Mode } from './mode.ts';
 import type { Reason } from './refusals.ts';
 import type { Shadows, TableName } from './shadows.ts';
 import { applyEdits, type Edit } from './splice/edits.ts';
+import { editLabels } from './splice/labels.ts';
 import { editQualifiers } from './splice/qualifiers.ts';
 import { type Exchange, editTable } from './splice/tables.ts';
 import { afterStatement, changesTemporary, tableKey } from './temporary.ts';
@@ -79,12 +80,14 @@ function divertStatement(text: string, statement: Statement, now: Now, found: Fo
     if (exchange !== undefined) exchanges.push(exchange);
   }
   if (exchanges.length === 0) return undefined;
+  const edited = found.edits.length;
   for (const exchange of exchanges) {
     editTable(text, exchange, { statement, database: now.database }, found.edits);
     const { reference, table, shadow } = exchange;
     const { from, to, isWritten } = reference;
     found.tables.push({ table, shadow, from, to, isWritten });
   }
+  editLabels(text, statement, found.edits, edited);
   const isTold =
     statement.qualifiers.length === 0 ||
     editQualifiers({ text, statement, mode: now.mode, database: now.database, exchanges }, found.edits);

@@ -180,7 +180,8 @@ export function statementOf(choices: readonly number[]): string {
 
   function block(ctes: Ctes, depth: number, { outer, columns, names: hasNames, isSingle }: Shape): string {
     const { sql, scope } = source(ctes, depth, outer);
-    const seen = [...scope, ...outer];
+    // A column that the nearer factor of a name has not would be looked for in the one around it.
+    const seen = [...scope, ...outer.filter(({ alias }) => !scope.some((factor) => factor.alias === alias))];
     const list = Array.from({ length: columns }, (_, index) => {
       const value = isSingle ? `MAX(${expression(scope, ctes, 0)})` : expression(seen, ctes, depth - 1);
       return hasNames ? `${value} AS c${index}` : value;

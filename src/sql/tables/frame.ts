@@ -44,6 +44,9 @@ export type Frame = {
   isOuter: boolean;
   /** Parentheses of joins: what is in them belongs to the block around. */
   isJoin: boolean;
+  /** The first token of the select item that is being read, and how many tables were noted before it. */
+  item: number;
+  tables: number;
 };
 
 export function openFrame(state: State, pending: number): Frame {
@@ -58,6 +61,8 @@ export function openFrame(state: State, pending: number): Frame {
     isRecursive: false,
     isOuter: false,
     isJoin: false,
+    item: 0,
+    tables: 0,
   };
 }
 

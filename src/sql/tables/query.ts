@@ -4,6 +4,7 @@ import { noteColumn, noteVariable, readColumn, readInto, readSequence } from './
 import { behindCycle, closeCte, hideCtes, isWith, readCte, readWith } from './ctes.ts';
 import { readAlias, readFactor, settle } from './factor.ts';
 import { closeBlock, type Frame, openFrame, openInside, type State } from './frame.ts';
+import { closeItem, openItem } from './labels.ts';
 import { hinder, isName, misread, noteTable, type Reading, tokenAt, wordAt } from './reading.ts';
 
 /**
@@ -27,10 +28,15 @@ export function readTables(reading: Reading, from: number, state: State): number
       const inner = frame;
       frames.pop();
       frame = frames[frames.length - 1] ?? openFrame('tail', 0);
+      if (inner.state === 'list') closeItem(inner, reading, at);
       close(inner, reading, frame);
       if (frame.state === 'cte-body') closeCte(frame, reading);
     } else if (token.kind === 'symbol') {
       if (token.word === ';') break;
+      if (token.word === ',' && frame.state === 'list') {
+        closeItem(frame, reading, at);
+        openItem(frame, reading, at + 1);
+      }
       readSymbol(frame, token.word);
       if (token.word === '{' && wordAt(reading, at + 1) === 'OJ' && frame.state === 'factor') at += 1;
     } else if (token.kind === 'variable') {
@@ -42,6 +48,7 @@ export function readTables(reading: Reading, from: number, state: State): number
       at = last;
     }
   }
+  if (frame.state === 'list') closeItem(frame, reading, at);
   // CTEs of the statement stay in scope for a caller that reads on.
   if (at >= tokens.length || wordAt(reading, at) === ';') close(frame, reading);
   else closeBlock(frame, reading);
@@ -102,7 +109,11 @@ function readWord(place: Place): number | undefined {
     reading.assigned.push(qualifier);
   }
   if (wordAt(reading, at + 1) === '.' && !neverQualifies.has(token.word)) return noteColumn(reading, at);
-  return token.kind === 'word' ? readKeyword(place, token.word) : at;
+  if (token.kind !== 'word') return at;
+  const wasList = frame.state === 'list';
+  const last = readKeyword(place, token.word);
+  if (wasList && (frame.state !== 'list' || token.word === 'INTO')) closeItem(frame, reading, at);
+  return last;
 }
 
 function opensQuery(reading: Reading, at: number): boolean {
@@ -115,6 +126,7 @@ function beginQuery({ frame, reading, at, isTop }: Place): number | undefined {
   switch (wordAt(reading, at)) {
     case 'SELECT':
       frame.state = 'list';
+      openItem(frame, reading, at + 1);
       return at;
     case 'WITH':
       if (isWith(reading, at)) return readWith(frame, reading, at);
@@ -145,6 +157,7 @@ function readKeyword({ frame, reading, at, isTop }: Place, word: string): number
     case 'SELECT':
       closeBlock(frame, reading);
       frame.state = 'list';
+      openItem(frame, reading, at + 1);
       return at;
     case 'FROM':
       if (state === 'expression' || isFromFirst(reading, at)) return at;

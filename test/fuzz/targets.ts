@@ -4,6 +4,7 @@ import { baggageTarget } from './baggage.ts';
 import { headersTarget } from './headers.ts';
 import { messagesTarget } from './messages.ts';
 import { rulesTarget } from './rules.ts';
+import { sqlTarget } from './sql.ts';
 import { traceTarget } from './trace.ts';
 
 export type Target = {
@@ -22,6 +23,7 @@ export const targets: Readonly<Record<string, Target>> = {
   trace: traceTarget,
   headers: headersTarget,
   messages: messagesTarget,
+  sql: sqlTarget,
 };
 
 /** Rejects with the counterexample, shrunk, and the seed and path that bring it back. */

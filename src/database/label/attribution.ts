@@ -122,5 +122,5 @@ function requestFrom(values: ReadonlyMap<string, string>): Request {
 }
 
 function unreadable(by: By, found: string): string {
-  return `found ${JSON.stringify(found.slice(0, 80))} in a ${by}, expected one label`;
+  return `found ${JSON.stringify(found.slice(0, 80))} in the ${by}, expected one label`;
 }

@@ -21,8 +21,7 @@ export const capability = {
 /** Of the four bytes that MariaDB adds: progress, COM_MULTI, COM_STMT_BULK_EXECUTE, metadata that are left out, and their like. */
 const hiddenExtensions = 0b11_0111;
 
-const hidden =
-  capability.compress | capability.optionalMetadata | capability.zstd | capability.progress;
+const hidden = capability.compress | capability.optionalMetadata | capability.zstd | capability.progress;
 
 /** Without all that would hide statements or replies from us. */
 export function seeable(bits: number, { tls }: { readonly tls: boolean }): number {

@@ -16,8 +16,7 @@ const invalid: ProxyHeader = { state: 'invalid' };
 /** Version 1 or 2 at the beginning of these bytes; one that names no destination is invalid. */
 export function readProxyHeader(bytes: Buffer): ProxyHeader {
   const known = Math.min(bytes.length, signature.length);
-  if (bytes.compare(signature, 0, known, 0, known) === 0)
-    return bytes.length < 16 ? more : readBinary(bytes);
+  if (bytes.compare(signature, 0, known, 0, known) === 0) return bytes.length < 16 ? more : readBinary(bytes);
   return readText(bytes);
 }
 
@@ -37,7 +36,7 @@ function readBinary(bytes: Buffer): ProxyHeader {
 
 function readText(bytes: Buffer): ProxyHeader {
   const end = bytes.indexOf('\r\n', 0, 'latin1');
-  const text = bytes.latin1Slice(0, end < 0 ? longestText : end);
+  const text = bytes.toString('latin1', 0, end < 0 ? longestText : end);
   if (!'PROXY TCP'.startsWith(text.slice(0, 9))) return invalid;
   if (end < 0) return bytes.length >= longestText ? invalid : more;
   const found = /^PROXY TCP[46] [0-9a-fA-F.:]+ ([0-9a-fA-F.:]+) \d{1,5} (\d{1,5})$/.exec(text);

@@ -1,6 +1,6 @@
 // The short answers: OK, ERR and EOF; read, and those of our own written.
 
-import { attempt, type Cursor, takeLength, takeNumber, takeCounted } from './bytes.ts';
+import { attempt, type Cursor, takeCounted, takeLength, takeNumber } from './bytes.ts';
 import { frame } from './frames.ts';
 
 /** Of the status of a server. */
@@ -37,7 +37,7 @@ function trackedDatabase(cursor: Cursor): string | undefined {
   while (changes.at < changes.bytes.length) {
     const type = takeNumber(changes, 1);
     const data: Cursor = { bytes: takeCounted(changes), at: 0 };
-    if (type === trackSchema) database = takeCounted(data).latin1Slice();
+    if (type === trackSchema) database = takeCounted(data).toString('latin1');
   }
   return database;
 }
@@ -51,7 +51,7 @@ export function readError(payload: Buffer): ServerError {
   const hasState = payload[3] === 0x23;
   return {
     code: payload.length >= 3 ? payload.readUInt16LE(1) : 0,
-    message: payload.latin1Slice(hasState ? 9 : 3),
+    message: payload.toString('latin1', hasState ? 9 : 3),
   };
 }
 

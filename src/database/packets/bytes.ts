@@ -18,7 +18,7 @@ export function takeBytes(cursor: Cursor, length: number): Buffer {
 export function takeTerminated(cursor: Cursor): string {
   const end = cursor.bytes.indexOf(0, cursor.at);
   if (end < 0) throw new RangeError('no end');
-  const text = cursor.bytes.latin1Slice(cursor.at, end);
+  const text = cursor.bytes.toString('latin1', cursor.at, end);
   cursor.at = end + 1;
   return text;
 }
@@ -41,7 +41,7 @@ export function takeCounted(cursor: Cursor): Buffer {
 
 /** Latin-1. */
 export function takeText(cursor: Cursor): string {
-  return takeCounted(cursor).latin1Slice();
+  return takeCounted(cursor).toString('latin1');
 }
 
 export function lengthEncoded(value: number): Buffer {

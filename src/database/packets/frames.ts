@@ -21,14 +21,24 @@ export function frame(payload: Buffer, sequence: number): Buffer {
 /** One logical packet that is here as a whole: `raw` as it came, `payload` without headers. */
 export type Packet = { readonly raw: Buffer; readonly payload: Buffer; readonly sequence: number };
 
+export type Stream = {
+  readonly bytes: readonly Buffer[];
+  /** With its last byte. */
+  readonly isEnd: boolean;
+  /** It has no payload. */
+  readonly isEmpty: boolean;
+  /** Of its last header. */
+  readonly sequence: number;
+};
+
 export type Input = {
   push(chunk: Buffer): void;
   /** The next packet; `long`: there is one of more bytes than the limit; undefined: more bytes are needed. HOT */
   next(limit: number): Packet | 'long' | undefined;
   /** The first bytes of the payload of a long packet. */
   head(): Buffer;
-  /** Bytes of a long packet that are here; `isEnd` with its last. */
-  stream(): { readonly bytes: readonly Buffer[]; readonly isEnd: boolean };
+  /** Bytes of one packet that are here, however long it is. */
+  stream(): Stream;
   /** All that is here, whatever it is. */
   all(): readonly Buffer[];
   readonly size: number;
@@ -41,7 +51,7 @@ export function createInput(): Input {
   /** With fewer bytes nothing new can be found. */
   let needed = 4;
   /** Of a long packet that is streamed: what is left of its present part, and whether that is its last. */
-  let streaming: { left: number; isLast: boolean } | undefined;
+  let streaming: { left: number; isLast: boolean; bytes: number; sequence: number } | undefined;
   return {
     get size() {
       return size;
@@ -69,7 +79,8 @@ export function createInput(): Input {
       const payload = packets === 1 ? raw.subarray(4) : joined(raw);
       return { raw, payload, sequence: raw[3] ?? 0 };
     },
-    head: () => parts[0] !== undefined && parts[0].length >= 70 ? parts[0].subarray(4, 70) : Buffer.concat(parts).subarray(4, 70),
+    head: () =>
+      parts[0] !== undefined && parts[0].length >= 70 ? parts[0].subarray(4, 70) : Buffer.concat(parts).subarray(4, 70),
     stream() {
       const bytes: Buffer[] = [];
       needed = 4;
@@ -78,16 +89,23 @@ export function createInput(): Input {
           if (streaming?.isLast === true) break;
           if (size < 4) break;
           const length = byteAt(0) | (byteAt(1) << 8) | (byteAt(2) << 16);
-          streaming = { left: 4 + length, isLast: length < longestPayload };
+          const before = streaming?.bytes ?? 0;
+          streaming = {
+            left: 4 + length,
+            isLast: length < longestPayload,
+            bytes: before + length,
+            sequence: byteAt(3),
+          };
         }
         const part = parts[0] as Buffer;
         const taken = take(Math.min(part.length, streaming.left));
         streaming.left -= taken.length;
         bytes.push(taken);
       }
+      const { sequence = 0, bytes: payload = 0 } = streaming ?? {};
       const isEnd = streaming?.isLast === true && streaming.left === 0;
       if (isEnd) streaming = undefined;
-      return { bytes, isEnd };
+      return { bytes, isEnd, isEmpty: isEnd && payload === 0, sequence };
     },
     all() {
       const bytes = parts;

@@ -21,6 +21,8 @@ export type LegOptions = {
 export type Leg = {
   /** Bytes of a command, or of its further packets where nothing more is expected. HOT */
   send(bytes: Buffer, expectation?: Expectation): void;
+  /** What is awaited for bytes that go their own way. */
+  expect(expectation: Expectation): void;
   /** An answer of ours to the client, when all before it are answered. */
   answer(bytes: Buffer): void;
   /** A command of ours, of which the client hears nothing. */
@@ -52,6 +54,7 @@ export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, f
   socket.on('drain', () => flows(true));
   return {
     send,
+    expect: (expectation) => queue.push(expectation),
     answer(bytes) {
       if (queue.length === 0) pass(bytes);
       else queue.push({ answer: bytes });

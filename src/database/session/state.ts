@@ -88,7 +88,9 @@ function interned(mode: Mode): Mode {
 }
 
 export function changesState({ statements }: Analysis): boolean {
-  return statements.some(({ changes, kind, prepared }) => changes.length > 0 || kind === 'definition' || prepared !== undefined);
+  return statements.some(
+    ({ changes, kind, prepared }) => changes.length > 0 || kind === 'definition' || prepared !== undefined,
+  );
 }
 
 /** What a change makes of it that the server has agreed to. */

@@ -16,3 +16,42 @@ export type Mode = {
   /** Names of databases and tables are compared without case (lower_case_table_names is not 0). */
   readonly namesIgnoreCase: boolean;
 };
+
+/** What a server is taken for of which nothing is known yet. */
+export const plainMode: Mode = {
+  ansiQuotes: false,
+  noBackslashEscapes: false,
+  charset: 'bytes',
+  server: { flavour: 'mariadb', version: 101100 },
+  namesIgnoreCase: false,
+};
+
+/** Modes that quote names as ANSI does, those among them that stand for several. */
+const ansi = new Set(['ANSI_QUOTES', 'ANSI', 'DB2', 'MAXDB', 'MSSQL', 'ORACLE', 'POSTGRESQL']);
+
+/** The mode with a value of sql_mode, as it is set or as the server says it. */
+export function withSqlMode(mode: Mode, sqlMode: string): Mode {
+  const names = sqlMode
+    .toUpperCase()
+    .split(',')
+    .map((name) => name.trim());
+  return {
+    ...mode,
+    ansiQuotes: names.some((name) => ansi.has(name)),
+    noBackslashEscapes: names.includes('NO_BACKSLASH_ESCAPES'),
+  };
+}
+
+const charsets: Readonly<Record<string, Mode['charset']>> = {
+  big5: 'big5',
+  gbk: 'gbk',
+  gb18030: 'gb18030',
+  sjis: 'sjis',
+  cp932: 'sjis',
+};
+
+/** The mode with a value of character_set_client. */
+export function withCharset(mode: Mode, charset: string): Mode {
+  const name = charset.toLowerCase();
+  return { ...mode, charset: Object.hasOwn(charsets, name) ? (charsets[name] ?? 'bytes') : 'bytes' };
+}

@@ -1,0 +1,114 @@
+// SET and USE: what they change about how later texts are read, and what they set for everybody.
+import type { SessionChange } from '../analysis.ts';
+import { variableName } from '../tables/columns.ts';
+import { readTables } from '../tables/query.ts';
+import { behindParentheses, hinder, isName, misread, type Reading, tokenAt, wordAt } from '../tables/reading.ts';
+import { lowerCase, nameOf, stringOf, type Token } from '../tokens/token.ts';
+import type { Read } from './read.ts';
+
+export function readUse(reading: Reading, from: number): Read {
+  const name = tokenAt(reading, from + 1);
+  if (isName(name)) reading.changes.push({ what: 'database', value: nameOf(reading.text, name) });
+  else misread(reading, from + 1);
+  return { verb: 'USE', kind: 'session' };
+}
+
+const session = { verb: 'SET', kind: 'session' } as const;
+
+export function readSet(reading: Reading, from: number): Read {
+  const first = wordAt(reading, from + 1);
+  const second = wordAt(reading, from + 2);
+  const isAssigned = second === '=' || second === ':';
+  if ((first === 'PASSWORD' || first === 'DEFAULT' || first === 'RESOURCE') && !isAssigned)
+    hinder(reading, 'server', `SET ${first}`);
+  if (first === 'GLOBAL' && second === 'TRANSACTION') hinder(reading, 'server', 'SET GLOBAL');
+  if (first === 'PASSWORD') hinder(reading, 'server', 'SET PASSWORD');
+  for (let at = from + 1; at < reading.tokens.length; ) {
+    const end = behindAssignment(reading, at);
+    readAssignment(reading, at, end);
+    at = end + 1;
+  }
+  readTables(reading, from + 1, 'tail');
+  return session;
+}
+
+/** The comma or the end behind the assignment at this place. */
+function behindAssignment(reading: Reading, from: number): number {
+  let at = from;
+  while (at < reading.tokens.length && wordAt(reading, at) !== ',' && wordAt(reading, at) !== ';')
+    at = wordAt(reading, at) === '(' ? behindParentheses(reading, at) : at + 1;
+  return at;
+}
+
+const scopes = new Set(['SESSION', 'LOCAL', 'GLOBAL', 'PERSIST', 'PERSIST_ONLY']);
+const forAll = new Set(['GLOBAL', 'PERSIST', 'PERSIST_ONLY']);
+
+function readAssignment(reading: Reading, from: number, end: number): void {
+  const first = tokenAt(reading, from);
+  const isCharset = first.word === 'CHARACTER' && wordAt(reading, from + 1) === 'SET';
+  if (first.word === 'NAMES' || first.word === 'CHARSET' || isCharset) {
+    noteCharset(reading, isCharset ? from + 2 : from + 1, end);
+    return;
+  }
+  const user = variableName(reading, first);
+  const system = user === undefined ? systemName(reading, from) : undefined;
+  let equals = system?.next ?? from + 1;
+  if (wordAt(reading, equals) === ':') equals += 1;
+  if (wordAt(reading, equals) !== '=') return;
+  const value = literalAt(reading, equals + 1, end);
+  if (user !== undefined) reading.changes.push({ what: 'variable', name: user, value });
+  else if (system?.isForAll) hinder(reading, 'server', 'SET GLOBAL');
+  else {
+    const what =
+      system?.name === 'sql_mode' ? 'sqlMode' : system?.name === 'character_set_client' ? 'charset' : undefined;
+    if (what !== undefined) reading.changes.push({ what, value });
+  }
+}
+
+/** The name of a system variable in lower case, however it is written: `SESSION x`, `@@session.x`, `@@x`, `x`. */
+function systemName(
+  reading: Reading,
+  from: number,
+): { readonly name: string; readonly isForAll: boolean; readonly next: number } | undefined {
+  const { text } = reading;
+  const first = tokenAt(reading, from);
+  if (first.kind !== 'variable') {
+    const isScope = scopes.has(first.word) && isName(tokenAt(reading, from + 1));
+    const name = tokenAt(reading, isScope ? from + 1 : from);
+    let next = isScope ? from + 2 : from + 1;
+    while (wordAt(reading, next) === '.') next += 2;
+    return { name: lowerCase(nameOf(text, name)), isForAll: isScope && forAll.has(first.word), next };
+  }
+  const scope = text
+    .slice(first.from + 2, first.to)
+    .replaceAll('`', '')
+    .toUpperCase();
+  if (!scopes.has(scope) || wordAt(reading, from + 1) !== '.') {
+    let next = from + 1;
+    while (wordAt(reading, next) === '.') next += 2;
+    return { name: scope.toLowerCase(), isForAll: false, next };
+  }
+  const name = lowerCase(nameOf(text, tokenAt(reading, from + 2)));
+  return { name, isForAll: forAll.has(scope), next: from + 3 };
+}
+
+/** A literal, or a word that stands for itself; undefined for DEFAULT and all that must be computed. */
+function literalAt(reading: Reading, at: number, end: number): string | undefined {
+  if (end !== at + 1) return undefined;
+  const token = tokenAt(reading, at);
+  if (token.word === 'DEFAULT' || token.word === 'NULL') return undefined;
+  return said(reading, token);
+}
+
+function said(reading: Reading, token: Token): string | undefined {
+  if (token.kind === 'string') return stringOf(reading.text, token, reading.mode);
+  if (token.kind === 'number') return reading.text.slice(token.from, token.to);
+  return isName(token) ? nameOf(reading.text, token) : undefined;
+}
+
+/** `SET NAMES 'utf8mb4' COLLATE x`; an assignment behind its comma is none of it. */
+function noteCharset(reading: Reading, at: number, end: number): void {
+  const hasCollation = wordAt(reading, at + 1) === 'COLLATE';
+  const change: SessionChange = { what: 'charset', value: literalAt(reading, at, hasCollation ? at + 1 : end) };
+  reading.changes.push(change);
+}

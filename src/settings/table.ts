@@ -82,7 +82,7 @@ export const settingTable = {
   'database-key': { value: 'FILE', fallback: '', help: 'PEM: key of that certificate' },
   'database-authority': {
     value: 'FILE',
-    fallback: "this machine's",
+    fallback: 'none: not checked',
     help: 'PEM: authority that the certificates of servers are checked against',
   },
   'database-check': {

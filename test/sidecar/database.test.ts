@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePorts } from '../../src/demo/topology.ts';
-import { call } from '../envoy/application.ts';
 import { type Server, startServer } from '../database/server.ts';
+import { call } from '../envoy/application.ts';
 import { type Lanekeeper, openStage, type Stage } from './stage.ts';
 
 const trace = (digit: string) => ({ traceparent: `00-${digit.repeat(32)}-b7ad6b7169203331-01` });
@@ -38,7 +38,10 @@ describe('a base workload that serves labelled requests', () => {
       const silent = request.url === '/silent';
       const outcome = await pool
         .query(`insert into orders values ('${request.url?.slice(1)}')${silent ? '' : ` ${comment}`}`)
-        .then(() => 'written', (error: Error) => error.message);
+        .then(
+          () => 'written',
+          (error: Error) => error.message,
+        );
       return outcome;
     };
     lanekeeper = await stage.start(['--database', `${port}=127.0.0.1:${server.port}`]);

@@ -48,7 +48,6 @@ export type SessionOptions = Pick<Session, 'options' | 'judge' | 'memory' | 'wir
 export function createSession({ database, ...given }: SessionOptions): Session {
   const { options, leg } = given;
   const state = createState(database);
-  const isLabelled = options.labels.length > 0;
   let learning: Promise<void> | undefined;
   const session: Session = {
     ...given,
@@ -64,7 +63,10 @@ export function createSession({ database, ...given }: SessionOptions): Session {
     },
     isPlain() {
       if (state.unsettled > 0) return false;
-      return options.shadows().isEmpty || (!isLabelled && state.variables.size === 0 && !options.isRemembering());
+      return (
+        options.shadows().isEmpty ||
+        (options.labels().length === 0 && state.variables.size === 0 && !options.isRemembering())
+      );
     },
     ready() {
       if (state.unsettled > 0) return leg.idle().then(() => session.ready());

@@ -89,7 +89,7 @@ function run(start: Start, port: NonNullable<typeof parentPort>): void {
   }
 
   async function close(drainMs: number): Promise<void> {
-    await Promise.allSettled(proxies.map((proxy) => proxy.close(drainMs)));
+    await Promise.allSettled(proxies.map((proxy) => proxy.close({ withinMs: drainMs })));
     say({ kind: 'closed' });
     port.close();
   }

@@ -1,0 +1,134 @@
+// Every command of the protocol, and who takes it.
+
+import type { Packet } from '../packets/frames.ts';
+import { frame } from '../packets/frames.ts';
+import type { Session } from '../session/session.ts';
+import { forget } from '../session/state.ts';
+import { addressed } from '../statements/prepared.ts';
+import { takeExecute } from './execute.ts';
+import { statementOf, takeClose, takeLongData, takePrepare, takeReset } from './prepare.ts';
+import { takeQuery } from './query.ts';
+
+/** What a client's further bytes are, besides commands. */
+export type Course = {
+  /** Whatever comes belongs to the dialogue of a login, until the server ends it. */
+  relay(isOn: boolean): void;
+  /** Whatever comes passes, for ever. */
+  surrender(): void;
+};
+
+const command = {
+  ...{ quit: 0x01, initDatabase: 0x02, query: 0x03, fieldList: 0x04, statistics: 0x09, processInfo: 0x0a },
+  ...{ changeUser: 0x11, binlogDump: 0x12, prepare: 0x16, execute: 0x17, longData: 0x18, close: 0x19, reset: 0x1a },
+  ...{ setOption: 0x1b, fetch: 0x1c, binlogDumpGtid: 0x1e, resetConnection: 0x1f, ping: 0x0e, debug: 0x0d, kill: 0x0c },
+} as const;
+
+/** Commands that touch no table, with a reply of one packet. */
+const harmless = new Set<number>([command.setOption, command.ping, command.debug, command.kill, command.statistics]);
+
+/** A promise where the next command must wait. HOT */
+export function takeCommand(session: Session, packet: Packet, course: Course): Promise<void> | undefined {
+  const { leg, expected } = session;
+  const { payload, raw } = packet;
+  const code = payload[0];
+  switch (code) {
+    case command.query:
+      return takeQuery(session, packet);
+    case command.execute:
+      return takeExecute(session, packet);
+    case command.prepare:
+      return takePrepare(session, packet);
+    case command.longData:
+      takeLongData(session, packet);
+      return undefined;
+    case command.close:
+      takeClose(session, packet);
+      return undefined;
+    case command.reset:
+      takeReset(session, packet);
+      return undefined;
+    case command.fetch:
+      leg.send(fetching(session, packet), expected.fetch);
+      return undefined;
+    case command.quit:
+      leg.send(raw);
+      return undefined;
+    case command.initDatabase:
+      chooseDatabase(session, packet);
+      return undefined;
+    case command.processInfo:
+      leg.send(raw, expected.query);
+      return undefined;
+    case command.changeUser:
+      return leg.idle().then(() => changeUser(session, packet, course));
+    case command.resetConnection:
+      return leg.idle().then(() => resetConnection(session, packet));
+    default:
+      return other(session, packet, course);
+  }
+}
+
+function other(session: Session, packet: Packet, course: Course): undefined {
+  const { options, leg, expected } = session;
+  const code = packet.payload[0] ?? -1;
+  if (harmless.has(code)) leg.send(packet.raw, expected.one);
+  else if (options.labels().length > 0 && !options.shadows().isEmpty)
+    session.refuse(packet, { reason: 'unknown-command', message: `found the command ${code}, expected a statement` });
+  else if (code === command.fieldList) leg.send(packet.raw, expected.fields);
+  else if (code === command.binlogDump || code === command.binlogDumpGtid) {
+    leg.send(packet.raw);
+    course.surrender();
+  } else leg.send(packet.raw, expected.query);
+  return undefined;
+}
+
+function chooseDatabase({ leg, state, track }: Session, { payload, raw }: Packet): void {
+  const name = payload.toString('latin1', 1);
+  state.unsettled += 1;
+  leg.send(raw, {
+    shape: 'one',
+    done(reply) {
+      state.unsettled -= 1;
+      if (reply.error !== undefined) return;
+      track(reply);
+      state.database = name;
+    },
+  });
+}
+
+function fetching(session: Session, { payload, raw }: Packet): Buffer {
+  const statement = statementOf(session, payload);
+  if (statement === undefined || statement.current.id === statement.id) return raw;
+  return frame(addressed(0x1c, statement.current.id, payload.subarray(5)), 0);
+}
+
+function changeUser(session: Session, { raw }: Packet, course: Course): void {
+  course.relay(true);
+  session.leg.send(raw, {
+    shape: 'login',
+    done(reply) {
+      session.track(reply);
+      startAnew(session);
+      course.relay(false);
+    },
+  });
+}
+
+function resetConnection(session: Session, { raw }: Packet): Promise<void> {
+  return new Promise((resolve) =>
+    session.leg.send(raw, {
+      shape: 'one',
+      done(reply) {
+        session.track(reply);
+        if (reply.error === undefined) startAnew(session);
+        resolve();
+      },
+    }),
+  );
+}
+
+function startAnew(session: Session): void {
+  forget(session.state, undefined);
+  session.prepared.clear();
+  session.lastPrepared = undefined;
+}

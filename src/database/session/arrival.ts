@@ -1,0 +1,211 @@
+// From the first byte of a client to the moment when it shows who it is: to which server it goes, and what both agree on.
+
+import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
+import { capability, has } from '../handshake/capabilities.ts';
+import { type Greeting, readGreeting } from '../handshake/greeting.ts';
+import { readProxyHeader, writeProxyHeader } from '../handshake/proxy-header.ts';
+import { readResponse } from '../handshake/response.ts';
+import type { ProxyOptions, Target, TlsOptions } from '../options.ts';
+import { complaint } from '../packets/answers.ts';
+import { createInput, frame, type Input, type Packet } from '../packets/frames.ts';
+import type { Wire } from './session.ts';
+
+export type Arrived = {
+  readonly client: Socket;
+  readonly server: Socket;
+  readonly wire: Wire;
+  readonly database: string | undefined;
+  /** Bytes of the client that came with its last packet. */
+  readonly rest: readonly Buffer[];
+};
+
+/** What went wrong, for whoever operates it; the client has been told, or is gone. */
+export type Failure = { readonly failure: string };
+
+/** Greetings and first words are short. */
+const maxPacketBytes = 1 << 16;
+const patienceMs = 10_000;
+
+export async function arrive(client: Socket, options: ProxyOptions): Promise<Arrived | Failure> {
+  const clientSide = openSide(client);
+  const target = options.upstream === 'proxy-protocol' ? await headed(clientSide) : options.upstream;
+  if (target === undefined) return fail(client, undefined, 'found no PROXY header, expected one before the first byte');
+  const server = dial(target, options.exit);
+  server.setNoDelay(true);
+  const serverSide = openSide(server);
+  const onGone = () => server.destroy();
+  client.once('close', onGone);
+  const arrived = await greet({ client: clientSide, server: serverSide }, target, options);
+  client.off('close', onGone);
+  return arrived;
+}
+
+type Sides = { readonly client: Side; readonly server: Side };
+
+async function greet({ client, server }: Sides, target: Target, options: ProxyOptions): Promise<Arrived | Failure> {
+  const first = await server.packet();
+  if (first === undefined) {
+    const message = `lanekeeper: cannot reach the database server at ${nameOf(target)}: ${server.why() ?? 'it closed the connection'}`;
+    client.socket.write(complaint({ code: 2003, state: 'HY000', message, sequence: 0, hasState: false }));
+    return fail(client.socket, server.socket, message);
+  }
+  // An ERR: too many connections, or this host is blocked.
+  if (first.payload[0] === 0xff) {
+    client.socket.write(first.raw);
+    return fail(client.socket, server.socket, `${nameOf(target)} refuses connections`);
+  }
+  const isTerminating = options.tls.mode === 'terminate';
+  const greeting = readGreeting(first.payload, { tls: isTerminating });
+  if (greeting === undefined)
+    return fail(client.socket, server.socket, `${nameOf(target)} speaks no protocol of version 10`);
+  client.socket.write(frame(greeting.payload, first.sequence));
+  return respond({ client, server }, greeting, options.tls);
+}
+
+async function respond(sides: Sides, greeting: Greeting, tls: TlsOptions): Promise<Arrived | Failure> {
+  let { client, server } = sides;
+  let packet = await client.packet();
+  let said = packet && readResponse(packet.payload, greeting.capabilities);
+  if (packet !== undefined && said?.isTlsRequest === true && tls.mode === 'terminate') {
+    server.socket.write(frame(said.payload, packet.sequence));
+    server = openSide(await originate(server.release(), tls));
+    client = openSide(terminate(client.release(), tls));
+    packet = await client.packet();
+    said = packet && readResponse(packet.payload, greeting.capabilities);
+  }
+  if (packet === undefined) return fail(client.socket, server.socket, 'the client left before it said who it is');
+  if (said === undefined || said.isTlsRequest) {
+    const message = 'lanekeeper: found a client that does not speak the protocol of 4.1 in clear, expected one';
+    client.socket.write(complaint({ code: 1043, state: '08S01', message, sequence: packet.sequence + 1 }));
+    return fail(client.socket, server.socket, message);
+  }
+  server.socket.write(frame(said.payload, packet.sequence));
+  const { capabilities, collation, database } = said;
+  const clientHasAttributes = has(capabilities, capability.queryAttributes);
+  const serverHasAttributes = clientHasAttributes && has(greeting.capabilities, capability.queryAttributes);
+  const wire = { capabilities, collation, clientHasAttributes, serverHasAttributes };
+  server.release();
+  const rest = client.rest();
+  return { client: client.release(), server: server.socket, wire, database, rest };
+}
+
+function terminate(socket: Socket, tls: Extract<TlsOptions, { mode: 'terminate' }>): Socket {
+  const secureContext = createSecureContext({ cert: tls.certificate, key: tls.key });
+  return new TLSSocket(socket, { isServer: true, secureContext });
+}
+
+function originate(socket: Socket, { authority }: Extract<TlsOptions, { mode: 'terminate' }>): Socket {
+  // Whether its name is right cannot be told: clients come here by address.
+  return connectTls({
+    socket: socket as Duplex,
+    ...(authority === undefined ? {} : { ca: authority }),
+    rejectUnauthorized: authority !== undefined,
+    checkServerIdentity: () => undefined,
+  });
+}
+
+/** By `exit` where there is one: the header is what the kernel's redirection is to Envoy. */
+function dial(target: Target, exit: string | undefined): Socket {
+  if ('path' in target) return connect(target.path);
+  if (exit === undefined) return connect(target);
+  const socket = connect(exit);
+  socket.write(writeProxyHeader(target));
+  return socket;
+}
+
+async function headed(side: Side): Promise<Target | undefined> {
+  let bytes = Buffer.alloc(0);
+  for (;;) {
+    const chunk = await side.bytes();
+    if (chunk === undefined) return undefined;
+    bytes = Buffer.concat([bytes, chunk]);
+    const header = readProxyHeader(bytes);
+    if (header.state === 'invalid') return undefined;
+    if (header.state === 'more') continue;
+    side.give(bytes.subarray(header.bytes));
+    return header.destination;
+  }
+}
+
+function fail(client: Socket, server: Socket | undefined, failure: string): Failure {
+  client.end();
+  server?.destroy();
+  return { failure };
+}
+
+function nameOf(target: Target): string {
+  return 'path' in target ? target.path : `${target.host}:${target.port}`;
+}
+
+type Side = {
+  readonly socket: Socket;
+  /** undefined: it ended, or took too long. */
+  packet(): Promise<Packet | undefined>;
+  bytes(): Promise<Buffer | undefined>;
+  /** Bytes that were taken too many. */
+  give(bytes: Buffer): void;
+  why(): string | undefined;
+  rest(): readonly Buffer[];
+  /** Reads no more; what has come is given back to the socket. */
+  release(): Socket;
+};
+
+/** A socket read packet by packet, which is slow and simple. */
+function openSide(socket: Socket): Side {
+  const input: Input = createInput();
+  let wake: (() => void) | undefined;
+  let hasEnded = false;
+  let why: string | undefined;
+  const onData = (chunk: Buffer) => {
+    input.push(chunk);
+    wake?.();
+  };
+  const onEnd = () => {
+    hasEnded = true;
+    wake?.();
+  };
+  const onError = (error: Error) => {
+    why = error.message;
+    onEnd();
+  };
+  socket.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onError);
+  return {
+    socket,
+    packet: () =>
+      next(() => {
+        const packet = input.next(maxPacketBytes);
+        return packet === 'long' ? null : packet;
+      }),
+    bytes: () => next(() => (input.size === 0 ? undefined : Buffer.concat(input.all()))),
+    give: (bytes) => bytes.length > 0 && input.push(bytes),
+    why: () => why,
+    rest: () => input.all(),
+    release() {
+      socket.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onError);
+      socket.pause();
+      const rest = Buffer.concat(input.all());
+      if (rest.length > 0) socket.unshift(rest);
+      return socket;
+    },
+  };
+
+  /** `take` says undefined for "not yet" and null for "never". */
+  async function next<T>(take: () => T | undefined | null): Promise<T | undefined> {
+    const until = performance.now() + patienceMs;
+    for (;;) {
+      const found = take();
+      if (found !== undefined) return found ?? undefined;
+      const leftMs = until - performance.now();
+      if (hasEnded || leftMs <= 0) return undefined;
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        timer = setTimeout(resolve, leftMs);
+      });
+      clearTimeout(timer);
+      wake = undefined;
+    }
+  }
+}

@@ -1,0 +1,196 @@
+// One client: its bytes become commands in their order, and what its server says goes back to it; neither is let run ahead.
+
+import { type Course, takeCommand } from '../commands/dispatch.ts';
+import { capability, has } from '../handshake/capabilities.ts';
+import type { ProxyOptions } from '../options.ts';
+import { complaint } from '../packets/answers.ts';
+import { createInput } from '../packets/frames.ts';
+import { readQuery } from '../payloads/query.ts';
+import type { Judge } from '../statements/judge.ts';
+import type { Memory } from '../statements/memory.ts';
+import type { Arrived } from './arrival.ts';
+import { openLeg } from './leg.ts';
+import { createSession, type Session, tooLong } from './session.ts';
+import { isInTransaction } from './state.ts';
+
+export type Connection = {
+  /** Nothing is awaited, and no transaction is open. */
+  readonly isIdle: boolean;
+  /** What was said to the client is sent, and then nothing more. */
+  end(): void;
+  destroy(): void;
+};
+
+export type ConnectionOptions = {
+  readonly arrived: Arrived;
+  readonly options: ProxyOptions;
+  readonly judge: Judge;
+  readonly memory: Memory;
+};
+
+/** What the client's next bytes are. */
+type Mode = 'commands' | 'relay' | 'file' | 'passed' | 'dropped' | 'surrendered';
+
+export function openConnection({ arrived, options, judge, memory }: ConnectionOptions): Connection {
+  const { client, server, wire, database, rest } = arrived;
+  const input = createInput();
+  let mode: Mode = 'relay';
+  let isWaiting = false;
+  let isFull = false;
+  let isClosed = false;
+  const leg = openLeg({
+    socket: server,
+    deprecatesEof: has(wire.capabilities, capability.deprecateEof),
+    hasTracking: has(wire.capabilities, capability.sessionTrack),
+    pass: (bytes) => client.write(bytes),
+    fileAsked() {
+      mode = 'file';
+      // Commands that were sent already are taken for the file by the server.
+      if (input.size > 0) pump();
+    },
+    flows(canTake) {
+      isFull = !canTake;
+      if (isFull) client.pause();
+      else if (!isWaiting) client.resume();
+    },
+  });
+  const session = createSession({ options, judge, memory, wire, leg, database });
+  const course: Course = {
+    relay(isOn) {
+      mode = isOn ? 'relay' : 'commands';
+    },
+    surrender() {
+      mode = 'surrendered';
+    },
+  };
+  logIn();
+  listen();
+  for (const bytes of rest) input.push(bytes);
+  pump();
+  return {
+    get isIdle() {
+      return leg.isIdle && !isWaiting && input.size === 0 && !isInTransaction(session.state);
+    },
+    end() {
+      client.end();
+      server.end();
+    },
+    destroy,
+  };
+
+  /** Until the server says yes or no the client's packets are its dialogue. */
+  function logIn(): void {
+    leg.expect({
+      shape: 'login',
+      done(reply) {
+        session.track(reply);
+        mode = 'commands';
+        if (reply.error === undefined && !options.shadows().isEmpty) void session.ready();
+      },
+    });
+  }
+
+  function listen(): void {
+    client.on('data', (chunk: Buffer) => {
+      input.push(chunk);
+      pump();
+    });
+    client.on('drain', () => server.resume());
+    // Whoever leaves awaits nothing: a transaction of his must not live on.
+    client.on('end', () => (leg.isIdle && !isWaiting ? server.destroy() : server.end()));
+    client.on('close', destroy);
+    server.on('end', () => client.end());
+    server.on('close', () => client.end());
+    for (const socket of [client, server])
+      socket.on('error', (error) => options.log.debug({ error }, 'a database connection broke'));
+    client.resume();
+    server.resume();
+  }
+
+  /** HOT */
+  function pump(): void {
+    while (!isWaiting && !isClosed && step());
+  }
+
+  /** True while there may be more to do. */
+  function step(): boolean {
+    if (mode === 'relay' || mode === 'surrendered') return relayAll();
+    if (mode !== 'commands') return relayPacket();
+    const packet = input.next(options.maxStatementBytes);
+    if (packet === undefined) return false;
+    if (packet === 'long') return takeLong();
+    if (packet.payload.length === 0) return complain();
+    const busy = takeCommand(session, packet, course);
+    if (busy !== undefined) wait(busy);
+    return true;
+  }
+
+  function wait(busy: Promise<void>): void {
+    isWaiting = true;
+    client.pause();
+    busy.then(
+      () => {
+        isWaiting = false;
+        if (!isFull) client.resume();
+        pump();
+      },
+      (error: unknown) => {
+        options.log.error({ error }, 'a database connection is closed: its command could not be carried out');
+        destroy();
+      },
+    );
+  }
+
+  function relayAll(): boolean {
+    for (const bytes of input.all()) leg.send(bytes);
+    return false;
+  }
+
+  /** One packet of a file, or a long one, as far as it is here. */
+  function relayPacket(): boolean {
+    const { bytes, isEnd, isEmpty, sequence } = input.stream();
+    if (mode !== 'dropped') for (const each of bytes) leg.send(each);
+    if (!isEnd) return false;
+    if (mode === 'dropped') {
+      options.count({ what: 'refusal', reason: tooLong.reason });
+      const message = `lanekeeper: ${tooLong.reason}: ${tooLong.message}`;
+      leg.answer(complaint({ code: 1235, state: '42000', message, sequence: sequence + 1 }));
+    }
+    if (mode !== 'file' || isEmpty) mode = 'commands';
+    return true;
+  }
+
+  /** Of base it passes without being read, where nobody can be hurt by that. */
+  function takeLong(): boolean {
+    const head = input.head();
+    const isPassed = mayPass(session, head);
+    mode = isPassed ? 'passed' : 'dropped';
+    if (!isPassed) return true;
+    const textAt = readQuery(head, wire.clientHasAttributes)?.textAt ?? 1;
+    if (!wire.serverHasAttributes) head.fill(0x20, 1, textAt);
+    leg.expect(session.expected.query);
+    return true;
+  }
+
+  function complain(): boolean {
+    leg.answer(complaint({ code: 1835, state: 'HY000', message: 'lanekeeper: malformed packet', sequence: 1 }));
+    return true;
+  }
+
+  function destroy(): void {
+    if (isClosed) return;
+    isClosed = true;
+    client.destroy();
+    server.destroy();
+  }
+}
+
+/** Only texts: of an execution the attributes, of a preparation the text would be needed later. */
+function mayPass({ options, state, wire }: Session, head: Buffer): boolean {
+  if (head[0] !== 0x03) return false;
+  const query = readQuery(head, wire.clientHasAttributes);
+  if (query === undefined || query.attributes.size > 0) return false;
+  if (options.shadows().isEmpty) return true;
+  if (options.labels().length > 0 || state.variables.size > 0) return false;
+  return !options.isRemembering() || options.unattributed.writes === 'base';
+}

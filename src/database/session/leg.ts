@@ -1,0 +1,92 @@
+// One connection to a server, and the replies that are awaited of it, in order.
+
+import type { Socket } from 'node:net';
+import { frame } from '../packets/frames.ts';
+import { createReplies, type Expectation, type Reply } from '../packets/replies.ts';
+
+/** An answer of ours, which waits for its turn behind those of the server. */
+type Answer = { readonly answer: Buffer };
+
+export type LegOptions = {
+  readonly socket: Socket;
+  readonly deprecatesEof: boolean;
+  readonly hasTracking: boolean;
+  /** Bytes for the client; false where it has enough for now. */
+  pass(bytes: Buffer): boolean;
+  fileAsked(): void;
+  /** False while the server takes no more. */
+  flows(canTake: boolean): void;
+};
+
+export type Leg = {
+  /** Bytes of a command, or of its further packets where nothing more is expected. HOT */
+  send(bytes: Buffer, expectation?: Expectation): void;
+  /** What is awaited for bytes that go their own way. */
+  expect(expectation: Expectation): void;
+  /** An answer of ours to the client, when all before it are answered. */
+  answer(bytes: Buffer): void;
+  /** A command of ours, of which the client hears nothing. */
+  ask(payload: Buffer, shape: Expectation['shape']): Promise<Reply>;
+  /** When nothing is awaited any more. */
+  idle(): Promise<void>;
+  /** Bytes that came from the server before it was a leg. */
+  feed(bytes: Buffer): void;
+  readonly isIdle: boolean;
+  /** A reply has begun, and has not ended. */
+  readonly isMidway: boolean;
+  readonly socket: Socket;
+};
+
+export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, flows }: LegOptions): Leg {
+  const queue: (Expectation | Answer)[] = [];
+  let waiting: (() => void)[] = [];
+  const replies = createReplies({
+    deprecatesEof,
+    hasTracking,
+    expected: () => queue[0] as Expectation | undefined,
+    arrived,
+    pass(bytes) {
+      if (!pass(bytes)) socket.pause();
+    },
+    fileAsked,
+  });
+  socket.on('data', replies.feed);
+  socket.on('drain', () => flows(true));
+  return {
+    send,
+    expect: (expectation) => queue.push(expectation),
+    answer(bytes) {
+      if (queue.length === 0) pass(bytes);
+      else queue.push({ answer: bytes });
+    },
+    ask(payload, shape) {
+      return new Promise((done) => send(frame(payload, 0), { shape, isKept: true, done }));
+    },
+    idle: () => (queue.length === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    feed: replies.feed,
+    get isIdle() {
+      return queue.length === 0;
+    },
+    get isMidway() {
+      return replies.isMidway;
+    },
+    socket,
+  };
+
+  function send(bytes: Buffer, expectation?: Expectation): void {
+    if (expectation !== undefined) queue.push(expectation);
+    if (!socket.write(bytes)) flows(false);
+  }
+
+  function arrived(): void {
+    queue.shift();
+    for (let next = queue[0]; next !== undefined && 'answer' in next; next = queue[0]) {
+      queue.shift();
+      pass(next.answer);
+    }
+    if (queue.length > 0 || waiting.length === 0) return;
+    const all = waiting;
+    waiting = [];
+    for (const resolve of all) resolve();
+  }
+}

@@ -1,0 +1,117 @@
+// What all commands of one client share: its server, what it has set there, and how it is answered.
+
+import type { DatabaseEvent, ProxyOptions } from '../options.ts';
+import { complaint } from '../packets/answers.ts';
+import type { Packet } from '../packets/frames.ts';
+import type { Expectation, Reply } from '../packets/replies.ts';
+import type { Judge, Judgement } from '../statements/judge.ts';
+import type { Memory } from '../statements/memory.ts';
+import type { Prepared } from '../statements/prepared.ts';
+import type { Leg } from './leg.ts';
+import { createState, learn, question, type State } from './state.ts';
+
+/** What client and server have agreed on. */
+export type Wire = {
+  readonly capabilities: number;
+  readonly collation: number;
+  readonly clientHasAttributes: boolean;
+  readonly serverHasAttributes: boolean;
+};
+
+export type Session = {
+  readonly options: ProxyOptions;
+  readonly judge: Judge;
+  readonly memory: Memory;
+  readonly wire: Wire;
+  readonly leg: Leg;
+  readonly state: State;
+  /** By the id that the client knows. */
+  readonly prepared: Map<number, Prepared>;
+  lastPrepared: Prepared | undefined;
+  /** PREPAREs whose replies are to come. */
+  preparing: number;
+  /** For commands that change nothing but the status. */
+  readonly expected: Readonly<Record<'query' | 'fetch' | 'fields' | 'one', Expectation>>;
+  /** True where this statement can be nobody's but base's, whatever is in it. HOT */
+  isPlain(): boolean;
+  /** undefined: all is known that a judgement needs. */
+  ready(): Promise<void> | undefined;
+  track(reply: Reply): void;
+  refuse(packet: Packet, refusal: { readonly reason: string; readonly message: string }): void;
+  counted(judgement: Extract<Judgement, { label: unknown }>): void;
+};
+
+export type SessionOptions = Pick<Session, 'options' | 'judge' | 'memory' | 'wire' | 'leg'> & {
+  readonly database: string | undefined;
+};
+
+export function createSession({ database, ...given }: SessionOptions): Session {
+  const { options, leg } = given;
+  const state = createState(database);
+  let learning: Promise<void> | undefined;
+  const session: Session = {
+    ...given,
+    state,
+    prepared: new Map(),
+    lastPrepared: undefined,
+    preparing: 0,
+    expected: {
+      query: { shape: 'query', done: track },
+      fetch: { shape: 'fetch', done: track },
+      fields: { shape: 'fields', done: track },
+      one: { shape: 'one' },
+    },
+    isPlain() {
+      if (state.unsettled > 0) return false;
+      return (
+        options.shadows().isEmpty ||
+        (options.labels().length === 0 && state.variables.size === 0 && !options.isRemembering())
+      );
+    },
+    ready() {
+      if (state.unsettled > 0) return leg.idle().then(() => session.ready());
+      if (state.mode !== undefined) return undefined;
+      learning ??= leg
+        .ask(Buffer.from(`\x03${attributeMark(given.wire)}${question}`, 'latin1'), 'query')
+        .then((reply) => {
+          learn(state, reply);
+          learning = undefined;
+        });
+      return learning;
+    },
+    track,
+    refuse(packet, { reason, message }) {
+      options.count({ what: 'refusal', reason });
+      leg.answer(refusal(packet, `lanekeeper: ${reason}: ${message}`));
+    },
+    counted({ do: done, by, instance }) {
+      const did = instance !== undefined ? 'shadow' : done === 'rewrite' ? 'rewritten' : 'base';
+      options.count({ what: 'statement', did, by });
+    },
+  };
+  return session;
+
+  function track({ status, database: chosen }: Reply): void {
+    state.status = status;
+    if (chosen !== undefined) state.database = chosen;
+  }
+}
+
+/** In a text of our own: no attributes, where the server expects to be told so. */
+function attributeMark({ serverHasAttributes, clientHasAttributes }: Wire): string {
+  return serverHasAttributes && clientHasAttributes ? '\0\x01' : '';
+}
+
+/** ER_NOT_SUPPORTED_YET: no driver takes it for a reason to try again, or elsewhere. */
+export function refusal({ sequence, raw, payload }: Packet, message: string): Buffer {
+  const packets = (raw.length - payload.length) / 4;
+  return complaint({ code: 1235, state: '42000', message, sequence: sequence + packets });
+}
+
+/** Made once: base statements are counted without work. */
+export const baseStatement: DatabaseEvent = { what: 'statement', did: 'base', by: 'none' };
+
+export const tooLong = {
+  reason: 'too-long',
+  message: 'found a statement longer than is read whole (--database-max-statement-bytes); send it in smaller parts',
+} as const;

@@ -1,0 +1,67 @@
+// What was found in texts, and what became of them, kept for when they come again.
+
+import { analyse } from '../../sql/analyse.ts';
+import type { Analysis } from '../../sql/analysis.ts';
+import type { Verdict } from '../../sql/divert.ts';
+import type { Mode } from '../../sql/mode.ts';
+import type { Shadows } from '../../sql/shadows.ts';
+
+/** A verdict holds for these, compared by identity. */
+export type Circumstances = {
+  readonly database: string | undefined;
+  readonly shadows: Shadows;
+  readonly temporary: ReadonlySet<string>;
+};
+
+type Entry = {
+  readonly mode: Mode;
+  readonly analysis: Analysis;
+  readonly verdicts: { readonly circumstances: Circumstances; readonly verdict: Verdict }[];
+};
+
+export type Memory = {
+  analysisOf(text: string, mode: Mode): Analysis;
+  verdictOf(text: string, mode: Mode, circumstances: Circumstances, find: () => Verdict): Verdict;
+};
+
+/** Of longer texts nothing is kept: they have literals, and do not come again. */
+const maxTextBytes = 8_192;
+const maxVerdicts = 8;
+
+/** Two generations, each of half of the bytes: what is asked for again comes into the younger one. */
+export function createMemory(maxBytes: number): Memory {
+  let young = new Map<string, Entry>();
+  let old = new Map<string, Entry>();
+  let bytes = 0;
+  return {
+    analysisOf: (text, mode) => entryOf(text, mode).analysis,
+    verdictOf(text, mode, circumstances, find) {
+      const { verdicts } = entryOf(text, mode);
+      for (const known of verdicts) if (isSame(known.circumstances, circumstances)) return known.verdict;
+      const verdict = find();
+      if (verdicts.length >= maxVerdicts) verdicts.shift();
+      verdicts.push({ circumstances, verdict });
+      return verdict;
+    },
+  };
+
+  function entryOf(text: string, mode: Mode): Entry {
+    const known = young.get(text);
+    if (known?.mode === mode) return known;
+    const older = old.get(text);
+    const entry = older?.mode === mode ? older : { mode, analysis: analyse(text, mode), verdicts: [] };
+    if (text.length <= maxTextBytes) keep(text, entry);
+    return entry;
+  }
+
+  function keep(text: string, entry: Entry): void {
+    // What is found in a text takes some ten times its bytes.
+    bytes += 12 * text.length + 512;
+    if (bytes > maxBytes / 2) [old, young, bytes] = [young, new Map(), 12 * text.length + 512];
+    young.set(text, entry);
+  }
+}
+
+function isSame(one: Circumstances, other: Circumstances): boolean {
+  return one.database === other.database && one.shadows === other.shadows && one.temporary === other.temporary;
+}

@@ -1,0 +1,56 @@
+// A prepared statement as the client knows it, and what stands for it on servers: one variant for each text it becomes.
+
+import type { Mode } from '../../sql/mode.ts';
+import type { Parameter } from '../payloads/values.ts';
+
+/** The same statement of a server. */
+export type Variant = {
+  readonly text: string;
+  readonly id: number;
+  /** Types that the server has of it; another object than the statement's where it must be told them. */
+  types: readonly Parameter[] | undefined;
+};
+
+export type Prepared = {
+  /** The client's id: the server's own of the first variant. */
+  readonly id: number;
+  readonly text: string;
+  /** As they were when it was prepared: so does the server read it again. */
+  readonly mode: Mode | undefined;
+  readonly database: string | undefined;
+  readonly parameters: number;
+  readonly columns: number;
+  readonly variants: Map<string, Variant>;
+  /** Types as the client has said them last. */
+  types: readonly Parameter[] | undefined;
+  /** Values sent before their execution, by parameter. */
+  readonly long: Map<number, Buffer[]>;
+  longBytes: number;
+  /** Who was sent such values already, as they were too many to be kept: this execution can be no other's. */
+  pinned: Variant | undefined;
+  /** What was executed last: whose cursor is fetched from. */
+  current: Variant;
+};
+
+/** Executed under more labels than this, the oldest variant goes. */
+export const maxVariants = 4;
+
+/** What the head of a reply to PREPARE says. */
+export function readPrepared(first: Buffer): {
+  readonly id: number;
+  readonly columns: number;
+  readonly parameters: number;
+} {
+  return { id: first.readUInt32LE(1), columns: first.readUInt16LE(5), parameters: first.readUInt16LE(7) };
+}
+
+/** A command that has nothing but an id and what stands behind it. */
+export function addressed(command: number, id: number, rest: Buffer = nothing): Buffer {
+  const payload = Buffer.allocUnsafe(5 + rest.length);
+  payload[0] = command;
+  payload.writeUInt32LE(id, 1);
+  rest.copy(payload, 5);
+  return payload;
+}
+
+const nothing = Buffer.alloc(0);

@@ -9,18 +9,20 @@ const ansi = withSqlMode(mariadb, 'ANSI_QUOTES');
 const noEscapes = withSqlMode(mariadb, 'NO_BACKSLASH_ESCAPES');
 const inCharset = (charset: Mode['charset']): Mode => ({ ...mariadb, charset });
 
-/** Each token with the first letter of its kind, or why the text could not be read. */
+/** Each token with a letter of its kind (i: a name, for it is an identifier), or why the text could not be read. */
 function tokens(sql: string, mode: Mode): string {
   const { tokens: found, unread } = tokenize(sql, mode);
-  return unread ?? found.map(({ kind, from, to }) => `${kind[0]}:${sql.slice(from, to)}`).join(' ');
+  return (
+    unread ?? found.map(({ kind, from, to }) => `${kind === 'name' ? 'i' : kind[0]}:${sql.slice(from, to)}`).join(' ')
+  );
 }
 
 describe('a text falls into tokens as it does in the server', () => {
   const cases: [string, string, Mode?][] = [
     ['SELECT 1', 'w:SELECT n:1'],
-    ['`a``b` "c""d" \'e\'\'f\'', 'n:`a``b` s:"c""d" s:\'e\'\'f\''],
+    ['`a``b` "c""d" \'e\'\'f\'', 'i:`a``b` s:"c""d" s:\'e\'\'f\''],
     ['"a\\"b" `a\\`', 'a quoted name that does not end at byte 5', ansi],
-    ['"a" "b""c"', 'n:"a" n:"b""c"', ansi],
+    ['"a" "b""c"', 'i:"a" i:"b""c"', ansi],
     [`'a\\'b'`, `s:'a\\'b'`],
     [`'a\\' b`, `s:'a\\' w:b`, noEscapes],
     [`'a\\\\' b`, `s:'a\\\\' w:b`],
@@ -56,8 +58,9 @@ describe('a text falls into tokens as it does in the server', () => {
     ['1.FROM', 'n:1. w:FROM'],
     ['1.e', 'a number that is none at byte 0'],
     ['1a $a a$ _a é', 'w:1a w:$a w:a$ w:_a w:é'],
-    ['app.1a app.select app . x', 'w:app s:. n:1a w:app s:. n:select w:app s:. n:x'],
-    ['@a @`b c` @"d" @\'e\' @@x.y a@b.c @', 'v:@a v:@`b c` v:@"d" v:@\'e\' v:@@x s:. n:y w:a v:@b.c v:@'],
+    ['app.1a app.select app . x', 'w:app s:. i:1a w:app s:. i:select w:app s:. i:x'],
+    ['app.1e5 app.5', 'w:app s:. i:1e5 w:app s:. i:5'],
+    ['@a @`b c` @"d" @\'e\' @@x.y a@b.c @', 'v:@a v:@`b c` v:@"d" v:@\'e\' v:@@x s:. i:y w:a v:@b.c v:@'],
     ['\\NFROM', 's:\\N w:FROM'],
     ['a;b', 'w:a s:; w:b'],
     ['$$ a $$', 'w:$$ w:a w:$$'],
@@ -73,7 +76,7 @@ describe('a text falls into tokens as it does in the server', () => {
     // 0x5C and 0x60 as the second byte of a character.
     ["'\xbf\\' 1", "s:'\xbf\\' n:1", inCharset('gbk')],
     ["'\xbf\\' 1'", "s:'\xbf\\' 1'"],
-    ['`\xbf`` 1', 'n:`\xbf`` n:1', inCharset('gbk')],
+    ['`\xbf`` 1', 'i:`\xbf`` n:1', inCharset('gbk')],
     ['a\xbf`b 1', 'w:a\xbf`b n:1', inCharset('gbk')],
     ["'\xa4\\' 1", "s:'\xa4\\' n:1", inCharset('big5')],
     ["'\x83\\' 1", "s:'\x83\\' n:1", inCharset('sjis')],

@@ -1,5 +1,6 @@
 // What all commands of one client share: its server, what it has set there, and how it is answered.
 
+import { type Reason, reasons } from '../../sql/refusals.ts';
 import type { DatabaseEvent, ProxyOptions } from '../options.ts';
 import { complaint } from '../packets/answers.ts';
 import type { Packet } from '../packets/frames.ts';
@@ -80,7 +81,8 @@ export function createSession({ database, ...given }: SessionOptions): Session {
     track,
     refuse(packet, { reason, message }) {
       options.count({ what: 'refusal', reason });
-      leg.answer(refusal(packet, `lanekeeper: ${reason}: ${message}`));
+      const remedy = Object.hasOwn(reasons, reason) ? `. ${reasons[reason as Reason]}` : '';
+      leg.answer(refusal(packet, `lanekeeper: ${reason}: ${message}${remedy}`));
     },
     counted({ do: done, by, instance }) {
       const did = instance !== undefined ? 'shadow' : done === 'rewrite' ? 'rewritten' : 'base';

@@ -6,7 +6,7 @@ import { type Execution, readExecute, statementId, writeExecute } from '../paylo
 import { baseStatement, type Session, tooLong } from '../session/session.ts';
 import { expectationOf } from '../session/settle.ts';
 import type { Judgement } from '../statements/judge.ts';
-import { addressed, maxVariants, type Prepared, readPrepared, type Variant } from '../statements/prepared.ts';
+import { addressed, maxVariants, type Prepared, readHead, type Variant } from '../statements/prepared.ts';
 import { clearLong, longDataOf, statementOf } from './prepare.ts';
 
 type Given = { readonly packet: Packet; readonly statement: Prepared; readonly execution: Execution };
@@ -84,14 +84,15 @@ function carryOut(session: Session, given: Given, judgement: Judgement): Promise
 async function prepareVariant(session: Session, given: Given, text: string): Promise<void> {
   const { statement, packet } = given;
   const payload = Buffer.concat([Buffer.from([0x16]), Buffer.from(text, 'latin1')]);
-  const { error, first } = await session.leg.ask(payload, 'prepare');
-  if (error !== undefined) {
+  const reply = await session.leg.ask(payload, 'prepare');
+  const head = readHead(reply);
+  if (head === undefined) {
     clearLong(statement);
-    const { code, message } = error;
+    const { code, message } = reply.error ?? { code: 1835, message: 'malformed packet' };
     session.leg.answer(complaint({ code, state: 'HY000', message, sequence: packet.sequence + 1 }));
     return;
   }
-  const { id, columns, parameters } = readPrepared(first);
+  const { id, columns, parameters } = head;
   if (columns !== statement.columns || parameters !== statement.parameters) {
     session.leg.send(frame(addressed(0x19, id), 0));
     clearLong(statement);

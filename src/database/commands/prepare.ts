@@ -5,7 +5,7 @@ import { statementId } from '../payloads/execute.ts';
 import { noAttributes } from '../payloads/query.ts';
 import type { Session } from '../session/session.ts';
 import type { Judgement } from '../statements/judge.ts';
-import { addressed, type Prepared, readPrepared } from '../statements/prepared.ts';
+import { addressed, type Prepared, readHead } from '../statements/prepared.ts';
 
 const command = { prepare: 0x16, longData: 0x18, close: 0x19, reset: 0x1a } as const;
 
@@ -51,11 +51,12 @@ function sent(session: Session, packet: Packet, judgement: Judgement | undefined
       : frame(Buffer.concat([Buffer.from([command.prepare]), Buffer.from(becomes, 'latin1')]), 0);
   leg.send(bytes, {
     shape: 'prepare',
-    done({ error, first }) {
+    done(reply) {
       session.preparing -= 1;
       session.lastPrepared = undefined;
-      if (error !== undefined) return;
-      const { id, columns, parameters } = readPrepared(first);
+      const head = readHead(reply);
+      if (head === undefined) return;
+      const { id, columns, parameters } = head;
       const variant = { text: becomes, id, types: undefined };
       const statement: Prepared = {
         ...{ id, text, mode, database, parameters, columns, current: variant },

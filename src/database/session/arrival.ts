@@ -36,9 +36,9 @@ export async function arrive(client: Socket, options: ProxyOptions): Promise<Arr
   server.setNoDelay(true);
   const serverSide = openSide(server);
   const onGone = () => server.destroy();
-  client.once('close', onGone);
+  client.once('close', onGone).once('end', onGone);
   const arrived = await greet({ client: clientSide, server: serverSide }, target, options);
-  client.off('close', onGone);
+  client.off('close', onGone).off('end', onGone);
   return arrived;
 }
 

@@ -31,6 +31,9 @@ export type ConnectionOptions = {
 /** What the client's next bytes are. */
 type Mode = 'commands' | 'relay' | 'file' | 'passed' | 'dropped' | 'surrendered';
 
+/** Of commands that wait for the one before. */
+const maxWaitingBytes = 1 << 16;
+
 export function openConnection({ arrived, options, judge, memory }: ConnectionOptions): Connection {
   const { client, server, wire, database, rest } = arrived;
   const input = createInput();
@@ -40,6 +43,7 @@ export function openConnection({ arrived, options, judge, memory }: ConnectionOp
   let isClosed = false;
   const leg = openLeg({
     socket: server,
+    failed: fail,
     deprecatesEof: has(wire.capabilities, capability.deprecateEof),
     hasTracking: has(wire.capabilities, capability.sessionTrack),
     pass: (bytes) => client.write(bytes),
@@ -94,22 +98,51 @@ export function openConnection({ arrived, options, judge, memory }: ConnectionOp
     client.on('data', (chunk: Buffer) => {
       input.push(chunk);
       pump();
+      // Not before: who is not read cannot be seen to leave.
+      if (isWaiting && input.size > maxWaitingBytes) client.pause();
     });
     client.on('drain', () => server.resume());
-    // Whoever leaves awaits nothing: a transaction of his must not live on.
-    client.on('end', () => (leg.isIdle && !isWaiting ? server.destroy() : server.end()));
-    client.on('close', destroy);
-    server.on('end', () => client.end());
-    server.on('close', () => client.end());
+    client.on('end', clientLeft).on('close', destroy);
+    server.on('end', serverLeft).on('close', serverLeft);
+    // It may have happened while nobody listened.
+    if (client.readableEnded) clientLeft();
+    if (server.readableEnded || server.destroyed) serverLeft();
+    if (client.destroyed) destroy();
     for (const socket of [client, server])
       socket.on('error', (error) => options.log.debug({ error }, 'a database connection broke'));
     client.resume();
     server.resume();
   }
 
+  /** Whoever leaves awaits nothing but the reply that is on its way: a transaction of his must not live on. */
+  function clientLeft(): void {
+    if (leg.isIdle && !isWaiting) destroy();
+    else server.end();
+  }
+
+  function serverLeft(): void {
+    client.end();
+  }
+
   /** HOT */
   function pump(): void {
-    while (!isWaiting && !isClosed && step());
+    guarded(() => {
+      while (!isWaiting && !isClosed && step());
+    });
+  }
+
+  /** A mistake of ours costs this connection, and no other. */
+  function guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  function fail(error: unknown): void {
+    options.log.error({ error }, 'a database connection is closed: its bytes could not be handled');
+    destroy();
   }
 
   /** True while there may be more to do. */
@@ -127,18 +160,11 @@ export function openConnection({ arrived, options, judge, memory }: ConnectionOp
 
   function wait(busy: Promise<void>): void {
     isWaiting = true;
-    client.pause();
-    busy.then(
-      () => {
-        isWaiting = false;
-        if (!isFull) client.resume();
-        pump();
-      },
-      (error: unknown) => {
-        options.log.error({ error }, 'a database connection is closed: its command could not be carried out');
-        destroy();
-      },
-    );
+    busy.then(() => {
+      isWaiting = false;
+      if (!isFull) client.resume();
+      pump();
+    }, fail);
   }
 
   function relayAll(): boolean {

@@ -16,6 +16,8 @@ export type LegOptions = {
   fileAsked(): void;
   /** False while the server takes no more. */
   flows(canTake: boolean): void;
+  /** Something was thrown: a mistake of ours. */
+  failed(error: unknown): void;
 };
 
 export type Leg = {
@@ -37,7 +39,7 @@ export type Leg = {
   readonly socket: Socket;
 };
 
-export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, flows }: LegOptions): Leg {
+export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, flows, failed }: LegOptions): Leg {
   const queue: (Expectation | Answer)[] = [];
   let waiting: (() => void)[] = [];
   const replies = createReplies({
@@ -50,7 +52,7 @@ export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, f
     },
     fileAsked,
   });
-  socket.on('data', replies.feed);
+  socket.on('data', feed);
   socket.on('drain', () => flows(true));
   return {
     send,
@@ -63,7 +65,7 @@ export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, f
       return new Promise((done) => send(frame(payload, 0), { shape, isKept: true, done }));
     },
     idle: () => (queue.length === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
-    feed: replies.feed,
+    feed,
     get isIdle() {
       return queue.length === 0;
     },
@@ -72,6 +74,15 @@ export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, f
     },
     socket,
   };
+
+  /** HOT */
+  function feed(chunk: Buffer): void {
+    try {
+      replies.feed(chunk);
+    } catch (error) {
+      failed(error);
+    }
+  }
 
   function send(bytes: Buffer, expectation?: Expectation): void {
     if (expectation !== undefined) queue.push(expectation);

@@ -1,6 +1,7 @@
 // A prepared statement as the client knows it, and what stands for it on servers: one variant for each text it becomes.
 
 import type { Mode } from '../../sql/mode.ts';
+import type { Reply } from '../packets/replies.ts';
 import type { Parameter } from '../payloads/values.ts';
 
 /** The same statement of a server. */
@@ -35,12 +36,11 @@ export type Prepared = {
 /** Executed under more labels than this, the oldest variant goes. */
 export const maxVariants = 4;
 
-/** What the head of a reply to PREPARE says. */
-export function readPrepared(first: Buffer): {
-  readonly id: number;
-  readonly columns: number;
-  readonly parameters: number;
-} {
+export type Head = { readonly id: number; readonly columns: number; readonly parameters: number };
+
+/** What the head of a reply to PREPARE says; undefined where it is none. */
+export function readHead({ error, first }: Reply): Head | undefined {
+  if (error !== undefined || first.length < 9) return undefined;
   return { id: first.readUInt32LE(1), columns: first.readUInt16LE(5), parameters: first.readUInt16LE(7) };
 }
 

@@ -1,7 +1,9 @@
 // One connection to a server, and the replies that are awaited of it, in order.
 
 import type { Socket } from 'node:net';
+import { inTransaction } from '../packets/answers.ts';
 import { frame } from '../packets/frames.ts';
+import type { Ending } from '../packets/grammar.ts';
 import { createReplies, type Expectation, type Reply } from '../packets/replies.ts';
 
 /** An answer of ours, which waits for its turn behind those of the server. */
@@ -18,7 +20,17 @@ export type LegOptions = {
   flows(canTake: boolean): void;
   /** Something was thrown: a mistake of ours. */
   failed(error: unknown): void;
+  /** The server says that another database is the default now. */
+  chosen(database: string): void;
 };
+
+/** For commands of which nothing is to be done when they are answered. */
+const expected = {
+  query: { shape: 'query' },
+  fetch: { shape: 'fetch' },
+  fields: { shape: 'fields' },
+  one: { shape: 'one' },
+} as const;
 
 export type Leg = {
   /** Bytes of a command, or of its further packets where nothing more is expected. HOT */
@@ -34,14 +46,25 @@ export type Leg = {
   /** Bytes that came from the server before it was a leg. */
   feed(bytes: Buffer): void;
   readonly isIdle: boolean;
-  /** A reply has begun, and has not ended. */
-  readonly isMidway: boolean;
+  /** As the server has said last. */
+  readonly isInTransaction: boolean;
+  readonly expected: typeof expected;
   readonly socket: Socket;
 };
 
-export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, flows, failed }: LegOptions): Leg {
+export function openLeg({
+  socket,
+  deprecatesEof,
+  hasTracking,
+  pass,
+  fileAsked,
+  flows,
+  failed,
+  chosen,
+}: LegOptions): Leg {
   const queue: (Expectation | Answer)[] = [];
   let waiting: (() => void)[] = [];
+  let status = 0;
   const replies = createReplies({
     deprecatesEof,
     hasTracking,
@@ -69,9 +92,10 @@ export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, f
     get isIdle() {
       return queue.length === 0;
     },
-    get isMidway() {
-      return replies.isMidway;
+    get isInTransaction() {
+      return (status & inTransaction) !== 0;
     },
+    expected,
     socket,
   };
 
@@ -89,7 +113,9 @@ export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, f
     if (!socket.write(bytes)) flows(false);
   }
 
-  function arrived(): void {
+  function arrived(ending: Ending): void {
+    status = ending.status;
+    if (ending.database !== undefined) chosen(ending.database);
     queue.shift();
     for (let next = queue[0]; next !== undefined && 'answer' in next; next = queue[0]) {
       queue.shift();

@@ -3,10 +3,12 @@
 import type { Mode } from '../../sql/mode.ts';
 import type { Reply } from '../packets/replies.ts';
 import type { Parameter } from '../payloads/values.ts';
+import type { Leg } from '../session/leg.ts';
 
 /** The same statement of a server. */
 export type Variant = {
   readonly text: string;
+  readonly leg: Leg;
   readonly id: number;
   /** Types that the server has of it; another object than the statement's where it must be told them. */
   types: readonly Parameter[] | undefined;
@@ -21,7 +23,7 @@ export type Prepared = {
   readonly database: string | undefined;
   readonly parameters: number;
   readonly columns: number;
-  readonly variants: Map<string, Variant>;
+  readonly variants: Variant[];
   /** Types as the client has said them last. */
   types: readonly Parameter[] | undefined;
   /** Values sent before their execution, by parameter. */
@@ -32,6 +34,11 @@ export type Prepared = {
   /** What was executed last: whose cursor is fetched from. */
   current: Variant;
 };
+
+export function variantOf({ variants }: Prepared, leg: Leg, text: string): Variant | undefined {
+  for (const variant of variants) if (variant.leg === leg && variant.text === text) return variant;
+  return undefined;
+}
 
 /** Executed under more labels than this, the oldest variant goes. */
 export const maxVariants = 4;

@@ -82,10 +82,10 @@ async function respond(sides: Sides, greeting: Greeting, tls: TlsOptions): Promi
     return fail(client.socket, server.socket, message);
   }
   server.socket.write(frame(said.payload, packet.sequence));
-  const { capabilities, collation, database } = said;
+  const { capabilities, extensions, collation, database } = said;
   const clientHasAttributes = has(capabilities, capability.queryAttributes);
   const serverHasAttributes = clientHasAttributes && has(greeting.capabilities, capability.queryAttributes);
-  const wire = { capabilities, collation, clientHasAttributes, serverHasAttributes };
+  const wire = { capabilities, extensions, collation, clientHasAttributes, serverHasAttributes };
   server.release();
   const rest = client.rest();
   return { client: client.release(), server: server.socket, wire, database, rest };

@@ -20,6 +20,8 @@ export type LoginOptions = {
   readonly database: string;
   /** Those that the client has agreed on with its own server: replies must have the same form. */
   readonly capabilities: number;
+  /** MariaDB's four bytes more, in the place where MySQL has zeros. */
+  readonly extensions: number;
   readonly charset: number;
 };
 
@@ -76,8 +78,8 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
     const password = await passwordOf(instance);
     if (password === undefined) return refuse(name, `its password cannot be read from ${instance.passwordFile}`);
     const socket = connect({ host, port, noDelay: true });
-    const { capabilities, collation: charset } = wire;
-    const entered = await login({ socket, user, password, database, capabilities, charset });
+    const { capabilities, extensions, collation: charset } = wire;
+    const entered = await login({ socket, user, password, database, capabilities, extensions, charset });
     if (!entered.ok) {
       socket.destroy();
       return refuse(name, entered.why);

@@ -14,6 +14,7 @@ import { learn, question, type State } from './state.ts';
 /** What client and server have agreed on. */
 export type Wire = {
   readonly capabilities: number;
+  readonly extensions: number;
   readonly collation: number;
   readonly clientHasAttributes: boolean;
   readonly serverHasAttributes: boolean;

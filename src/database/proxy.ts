@@ -2,10 +2,10 @@
 
 import { createServer, type Socket } from 'node:net';
 import { createAttributor } from './label/attribution.ts';
+import { login } from './login/login.ts';
 import type { ProxyOptions } from './options.ts';
 import { arrive } from './session/arrival.ts';
 import { type Connection, openConnection } from './session/connection.ts';
-import type { Login } from './session/instances.ts';
 import { createJudge } from './statements/judge.ts';
 import { createMemory } from './statements/memory.ts';
 
@@ -24,7 +24,7 @@ const memoryBytes = 16 << 20;
 const drainMs = 5_000;
 
 /** Resolves when it listens. */
-export async function openProxy(options: ProxyOptions, login?: Login): Promise<DatabaseProxy> {
+export async function openProxy(options: ProxyOptions): Promise<DatabaseProxy> {
   const memory = createMemory(memoryBytes);
   const judge = createJudge({ options, attributor: createAttributor(options), memory });
   const sockets = new Set<Socket>();

@@ -7,7 +7,6 @@ import { compileShadows } from '../../src/shadow/compile.ts';
 import type { ShadowMap } from '../../src/shadow/map.ts';
 import { type Label, parseLabel } from '../../src/traffic/label.ts';
 import { rulesOf } from '../rules/fixture.ts';
-import { loginWithoutPassword } from './login.ts';
 import { type Server, startServer } from './server.ts';
 
 export type StageOptions = Partial<Omit<ProxyOptions, 'labels' | 'shadows'>> & {
@@ -85,7 +84,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     log: pino({ level: process.env['LOG'] ?? 'silent' }),
     ...more,
   };
-  const proxy = await openProxy(given, loginWithoutPassword);
+  const proxy = await openProxy(given);
   const port = proxy.port ?? 0;
   return {
     server,

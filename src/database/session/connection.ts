@@ -28,7 +28,7 @@ export type ConnectionOptions = {
   readonly options: ProxyOptions;
   readonly judge: Judge;
   readonly memory: Memory;
-  readonly login: Login | undefined;
+  readonly login: Login;
 };
 
 /** What the client's next bytes are. */

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import type { Instance } from '../../shadow/map.ts';
+import { capability } from '../handshake/capabilities.ts';
 import type { Refusal } from '../statements/judge.ts';
 import type { Leg } from './leg.ts';
 import { attributeMark, type Wire } from './session.ts';
@@ -34,7 +35,7 @@ export type Instances = {
 };
 
 export type InstancesOptions = {
-  readonly login: Login | undefined;
+  readonly login: Login;
   readonly wire: Wire;
   readonly state: State;
   openLeg(socket: Socket): Leg;
@@ -74,17 +75,20 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
 
   async function open(instance: Instance): Promise<Open | Refusal> {
     const { name, host, port, user, database } = instance;
-    if (login === undefined) return refuse(name, 'servers of labels are not connected to here');
     const password = await passwordOf(instance);
     if (password === undefined) return refuse(name, `its password cannot be read from ${instance.passwordFile}`);
     const socket = connect({ host, port, noDelay: true });
-    const { capabilities, extensions, collation: charset } = wire;
+    const { extensions, collation: charset } = wire;
+    // Those that only we have offered are taken away before its own server, and so before this one.
+    const capabilities = wire.serverHasAttributes ? wire.capabilities : wire.capabilities & ~capability.queryAttributes;
     const entered = await login({ socket, user, password, database, capabilities, extensions, charset });
     if (!entered.ok) {
       socket.destroy();
       return refuse(name, entered.why);
     }
-    return { leg: openLeg(socket), database, told: 0 };
+    const leg = openLeg(socket);
+    socket.resume();
+    return { leg, database, told: 0 };
   }
 
   /** Tells it what was set since it was used last. */

@@ -39,6 +39,7 @@ export async function startServer(flags: readonly string[] = []): Promise<Server
 export function shop(orders: string): string {
   return `
     UNLOCK TABLES;
+    DROP TEMPORARY TABLE IF EXISTS app.orders, app.t1;
     SET sql_mode = DEFAULT;
     DROP DATABASE IF EXISTS app;
     DROP DATABASE IF EXISTS other;

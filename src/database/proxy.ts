@@ -5,6 +5,7 @@ import { createAttributor } from './label/attribution.ts';
 import type { ProxyOptions } from './options.ts';
 import { arrive } from './session/arrival.ts';
 import { type Connection, openConnection } from './session/connection.ts';
+import type { Login } from './session/instances.ts';
 import { createJudge } from './statements/judge.ts';
 import { createMemory } from './statements/memory.ts';
 
@@ -23,7 +24,7 @@ const memoryBytes = 16 << 20;
 const drainMs = 5_000;
 
 /** Resolves when it listens. */
-export async function openProxy(options: ProxyOptions): Promise<DatabaseProxy> {
+export async function openProxy(options: ProxyOptions, login?: Login): Promise<DatabaseProxy> {
   const memory = createMemory(memoryBytes);
   const judge = createJudge({ options, attributor: createAttributor(options), memory });
   const sockets = new Set<Socket>();
@@ -61,7 +62,7 @@ export async function openProxy(options: ProxyOptions): Promise<DatabaseProxy> {
       options.log.warn({ failure: arrived.failure }, 'a database client was not served');
       return;
     }
-    connections.set(socket, openConnection({ arrived, options, judge, memory }));
+    connections.set(socket, openConnection({ arrived, options, judge, memory, login }));
   }
 
   async function close({ withinMs = drainMs } = {}): Promise<void> {

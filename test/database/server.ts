@@ -13,7 +13,8 @@ const installed = { mariadbd: '/usr/sbin/mariadbd', share: '/usr/share/mysql' };
 
 export async function startServer(flags: readonly string[] = []): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'lanekeeper-database-'));
-  const server = await launchMariadb(installed, { folder, flags });
+  // Servers that start at once would clean up each other's temporary tables.
+  const server = await launchMariadb(installed, { folder, flags: [...flags, `--tmpdir=${folder}`] });
   return {
     ...server,
     async remove() {

@@ -7,6 +7,7 @@ import { compileShadows } from '../../src/shadow/compile.ts';
 import type { ShadowMap } from '../../src/shadow/map.ts';
 import { type Label, parseLabel } from '../../src/traffic/label.ts';
 import { rulesOf } from '../rules/fixture.ts';
+import { loginWithoutPassword } from './login.ts';
 import { type Server, startServer } from './server.ts';
 
 export type StageOptions = Partial<Omit<ProxyOptions, 'labels' | 'shadows'>> & {
@@ -69,7 +70,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   };
   const root = await direct();
   for (const each of sql) await root.query(each);
-  const proxy = await openProxy({
+  const given: ProxyOptions = {
     listen: { address: '127.0.0.1', port: 0 },
     upstream: { host: server.address, port: server.port },
     labels: () => own,
@@ -83,7 +84,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     count: (event) => events.push(event),
     log: pino({ level: process.env['LOG'] ?? 'silent' }),
     ...more,
-  });
+  };
+  const proxy = await openProxy(given, loginWithoutPassword);
   const port = proxy.port ?? 0;
   return {
     server,

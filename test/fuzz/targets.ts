@@ -1,6 +1,7 @@
 // What is fuzzed: each target is a promise about anything that anybody may send or write.
 import fc from 'fast-check';
 import { baggageTarget } from './baggage.ts';
+import { connectionTarget, repliesTarget } from './database.ts';
 import { headersTarget } from './headers.ts';
 import { messagesTarget } from './messages.ts';
 import { rulesTarget } from './rules.ts';
@@ -24,6 +25,8 @@ export const targets: Readonly<Record<string, Target>> = {
   headers: headersTarget,
   messages: messagesTarget,
   sql: sqlTarget,
+  replies: repliesTarget,
+  connections: connectionTarget,
 };
 
 /** Rejects with the counterexample, shrunk, and the seed and path that bring it back. */

@@ -28,9 +28,11 @@ const harmless = new Set<number>([command.setOption, command.ping, command.debug
 
 /** A promise where the next command must wait. HOT */
 export function takeCommand(session: Session, packet: Packet, course: Course): Promise<void> | undefined {
-  const { leg, expected } = session;
+  const { leg } = session;
+  const { expected } = leg;
   const { payload, raw } = packet;
   const code = payload[0];
+  if (session.active !== leg && !isOfStatement(code)) return atHome(session, packet, course);
   switch (code) {
     case command.query:
       return takeQuery(session, packet);
@@ -48,7 +50,7 @@ export function takeCommand(session: Session, packet: Packet, course: Course): P
       takeReset(session, packet);
       return undefined;
     case command.fetch:
-      leg.send(fetching(session, packet), expected.fetch);
+      fetch(session, packet);
       return undefined;
     case command.quit:
       leg.send(raw);
@@ -68,8 +70,25 @@ export function takeCommand(session: Session, packet: Packet, course: Course): P
   }
 }
 
+/** These find their server themselves. */
+function isOfStatement(code: number | undefined): boolean {
+  return (
+    code === command.query ||
+    (code !== undefined && code >= command.prepare && code <= command.reset) ||
+    code === command.fetch
+  );
+}
+
+/** The rest is of the client's own server, when the other has answered. */
+async function atHome(session: Session, packet: Packet, course: Course): Promise<void> {
+  await session.active.idle();
+  session.active = session.leg;
+  await takeCommand(session, packet, course);
+}
+
 function other(session: Session, packet: Packet, course: Course): undefined {
-  const { options, leg, expected } = session;
+  const { options, leg } = session;
+  const { expected } = leg;
   const code = packet.payload[0] ?? -1;
   if (harmless.has(code)) leg.send(packet.raw, expected.one);
   else if (options.labels().length > 0 && !options.shadows().isEmpty)
@@ -82,32 +101,31 @@ function other(session: Session, packet: Packet, course: Course): undefined {
   return undefined;
 }
 
-function chooseDatabase({ leg, state, track }: Session, { payload, raw }: Packet): void {
+function chooseDatabase({ leg, state }: Session, { payload, raw }: Packet): void {
   const name = payload.toString('latin1', 1);
   state.unsettled += 1;
   leg.send(raw, {
     shape: 'one',
     done(reply) {
       state.unsettled -= 1;
-      if (reply.error !== undefined) return;
-      track(reply);
-      state.database = name;
+      if (reply.error === undefined) state.database = name;
     },
   });
 }
 
-function fetching(session: Session, { payload, raw }: Packet): Buffer {
-  const statement = statementOf(session, payload);
-  if (statement === undefined || statement.current.id === statement.id) return raw;
-  return frame(addressed(0x1c, statement.current.id, payload.subarray(5)), 0);
+/** From the server that has the cursor. */
+function fetch(session: Session, { payload, raw }: Packet): void {
+  const current = statementOf(session, payload)?.current;
+  if (current === undefined) session.leg.send(raw, session.leg.expected.fetch);
+  else
+    current.leg.send(frame(addressed(command.fetch, current.id, payload.subarray(5)), 0), current.leg.expected.fetch);
 }
 
 function changeUser(session: Session, { raw }: Packet, course: Course): void {
   course.relay(true);
   session.leg.send(raw, {
     shape: 'login',
-    done(reply) {
-      session.track(reply);
+    done() {
       startAnew(session);
       course.relay(false);
     },
@@ -119,7 +137,6 @@ function resetConnection(session: Session, { raw }: Packet): Promise<void> {
     session.leg.send(raw, {
       shape: 'one',
       done(reply) {
-        session.track(reply);
         if (reply.error === undefined) startAnew(session);
         resolve();
       },
@@ -131,4 +148,5 @@ function startAnew(session: Session): void {
   forget(session.state, undefined);
   session.prepared.clear();
   session.lastPrepared = undefined;
+  session.instances.drop();
 }

@@ -1,12 +1,15 @@
 // COM_STMT_EXECUTE: which variant of the statement runs, made where it is not there yet.
 
+import type { Label } from '../../traffic/label.ts';
 import { complaint } from '../packets/answers.ts';
 import { frame, type Packet } from '../packets/frames.ts';
 import { type Execution, readExecute, statementId, writeExecute } from '../payloads/execute.ts';
+import type { Leg } from '../session/leg.ts';
 import { baseStatement, type Session, tooLong } from '../session/session.ts';
 import { expectationOf } from '../session/settle.ts';
-import type { Judgement } from '../statements/judge.ts';
-import { addressed, maxVariants, type Prepared, readPrepared, type Variant } from '../statements/prepared.ts';
+import { turnOf } from '../session/turn.ts';
+import type { Judgement, Refusal } from '../statements/judge.ts';
+import { addressed, maxVariants, type Prepared, readHead, type Variant, variantOf } from '../statements/prepared.ts';
 import { clearLong, longDataOf, statementOf } from './prepare.ts';
 
 type Given = { readonly packet: Packet; readonly statement: Prepared; readonly execution: Execution };
@@ -20,7 +23,7 @@ export function takeExecute(session: Session, packet: Packet): Promise<void> | u
   const statement = statementOf(session, payload);
   if (statement === undefined) {
     // The server says that it does not know it.
-    session.leg.send(packet.raw, session.expected.query);
+    session.leg.send(packet.raw, session.leg.expected.query);
     return undefined;
   }
   const execution = readExecute(payload, {
@@ -35,10 +38,10 @@ export function takeExecute(session: Session, packet: Packet): Promise<void> | u
   }
   if (execution.parameters !== undefined) statement.types = execution.parameters;
   const given = { packet, statement, execution };
-  const base = statement.variants.get(statement.text);
-  if (base !== undefined && execution.attributes.size === 0 && session.isPlain()) {
+  const base = session.isPlain() ? variantOf(statement, session.leg, statement.text) : undefined;
+  if (base !== undefined && execution.attributes.size === 0) {
     session.options.count(baseStatement);
-    run(session, given, base);
+    run(session, given, base, undefined);
     return undefined;
   }
   const ready = session.ready();
@@ -61,67 +64,70 @@ function judged(session: Session, given: Given): Promise<void> | undefined {
 }
 
 function carryOut(session: Session, given: Given, judgement: Judgement): Promise<void> | undefined {
-  const { packet, statement } = given;
-  if (judgement.do === 'refuse') {
-    clearLong(statement);
-    session.refuse(packet, judgement);
-    return undefined;
-  }
-  session.counted(judgement);
+  const { statement } = given;
+  if (judgement.do === 'refuse') return refused(session, given, judgement);
   const text = judgement.do === 'rewrite' ? judgement.text : statement.text;
-  const known = statement.variants.get(text);
-  if (statement.pinned !== undefined && statement.pinned !== known) {
-    clearLong(statement);
-    session.refuse(packet, tooLong);
+  const go = (leg: Leg | Refusal): Promise<void> | undefined => {
+    if ('do' in leg) return refused(session, given, leg);
+    const known = variantOf(statement, leg, text);
+    if (statement.pinned !== undefined && statement.pinned !== known) return refused(session, given, tooLong);
+    session.counted(judgement);
+    if (known === undefined) return prepareVariant(session, given, leg, judgement);
+    run(session, given, known, judgement.label);
     return undefined;
-  }
-  if (known === undefined) return prepareVariant(session, given, text);
-  run(session, given, known);
+  };
+  const turn = turnOf(session, analysisOf(session, statement), judgement);
+  return turn instanceof Promise ? turn.then(go) : go(turn);
+}
+
+function refused(session: Session, { packet, statement }: Given, refusal: Omit<Refusal, 'do'>): undefined {
+  clearLong(statement);
+  session.refuse(packet, refusal);
   return undefined;
 }
 
+type Allowed = Exclude<Judgement, Refusal>;
+
 /** Prepares what this execution needs; it runs only where it is the same statement but for its tables. */
-async function prepareVariant(session: Session, given: Given, text: string): Promise<void> {
+async function prepareVariant(session: Session, given: Given, leg: Leg, judgement: Allowed): Promise<void> {
   const { statement, packet } = given;
-  const payload = Buffer.concat([Buffer.from([0x16]), Buffer.from(text, 'latin1')]);
-  const { error, first } = await session.leg.ask(payload, 'prepare');
-  if (error !== undefined) {
+  const text = judgement.do === 'rewrite' ? judgement.text : statement.text;
+  const reply = await leg.ask(Buffer.concat([Buffer.from([0x16]), Buffer.from(text, 'latin1')]), 'prepare');
+  const head = readHead(reply);
+  if (head === undefined) {
     clearLong(statement);
-    const { code, message } = error;
-    session.leg.answer(complaint({ code, state: 'HY000', message, sequence: packet.sequence + 1 }));
+    const { code, message } = reply.error ?? { code: 1835, message: 'malformed packet' };
+    leg.answer(complaint({ code, state: 'HY000', message, sequence: packet.sequence + 1 }));
     return;
   }
-  const { id, columns, parameters } = readPrepared(first);
-  if (columns !== statement.columns || parameters !== statement.parameters) {
-    session.leg.send(frame(addressed(0x19, id), 0));
-    clearLong(statement);
-    const [found, expected] = [`${columns} columns`, `${statement.columns}, as the statement was prepared`];
-    session.refuse(packet, {
+  if (head.columns !== statement.columns || head.parameters !== statement.parameters) {
+    leg.send(frame(addressed(0x19, head.id), 0));
+    refused(session, given, {
       reason: 'drift',
-      message: `found ${found} in the result of the shadow's table, expected ${expected}; give both tables the same columns`,
+      message: `found ${head.columns} columns in the result of the shadow's table, expected ${statement.columns}, as the statement was prepared; give both tables the same columns`,
     });
     return;
   }
-  const variant: Variant = { text, id, types: undefined };
-  const [[oldest, gone] = []] = statement.variants;
-  if (statement.variants.size >= maxVariants && oldest !== undefined && gone !== undefined) {
-    statement.variants.delete(oldest);
-    session.leg.send(frame(addressed(0x19, gone.id), 0));
-  }
-  statement.variants.set(text, variant);
-  run(session, given, variant);
+  const variant: Variant = { text, leg, id: head.id, types: undefined };
+  const gone = statement.variants.length >= maxVariants ? statement.variants.shift() : undefined;
+  gone?.leg.send(frame(addressed(0x19, gone.id), 0));
+  statement.variants.push(variant);
+  run(session, given, variant, judgement.label);
 }
 
 /** HOT */
-function run(session: Session, { packet, statement, execution }: Given, variant: Variant): void {
-  const { leg, wire } = session;
+function run(session: Session, given: Given, variant: Variant, label: Label | undefined): void {
+  const { packet, statement, execution } = given;
+  const { wire } = session;
+  const { leg } = variant;
   statement.current = variant;
   const isTold = execution.parameters !== undefined || variant.types === statement.types;
   const parameters = isTold ? execution.parameters : statement.types;
   variant.types = statement.types;
   if (statement.long.size > 0) for (const bytes of longDataOf(statement, variant.id)) leg.send(bytes);
   clearLong(statement);
-  const expectation = expectationOf(session, analysisOf(session, statement), undefined);
+  const { text } = statement;
+  const expectation = expectationOf(session, { text, analysis: analysisOf(session, statement), label });
   const isSame = isTold && variant.id === statementId(packet.payload);
   const isUntouched = isSame && wire.clientHasAttributes === wire.serverHasAttributes;
   const options = { count: statement.parameters, parameters, hasAttributes: wire.serverHasAttributes };

@@ -1,11 +1,16 @@
 // COM_STMT_PREPARE, and the commands of prepared statements that execute nothing.
 
+import type { Analysis } from '../../sql/analysis.ts';
 import { frame, type Packet } from '../packets/frames.ts';
 import { statementId } from '../payloads/execute.ts';
 import { noAttributes } from '../payloads/query.ts';
+import type { Leg } from '../session/leg.ts';
 import type { Session } from '../session/session.ts';
-import type { Judgement } from '../statements/judge.ts';
-import { addressed, type Prepared, readPrepared } from '../statements/prepared.ts';
+import { turnOf } from '../session/turn.ts';
+import type { Judgement, Refusal } from '../statements/judge.ts';
+import { addressed, type Head, type Prepared, readHead, type Variant } from '../statements/prepared.ts';
+
+type Allowed = Exclude<Judgement, Refusal>;
 
 const command = { prepare: 0x16, longData: 0x18, close: 0x19, reset: 0x1a } as const;
 
@@ -21,7 +26,7 @@ export function takePrepare(session: Session, packet: Packet): Promise<void> | u
 }
 
 function prepare(session: Session, packet: Packet): Promise<void> | undefined {
-  const { options, state } = session;
+  const { options, state, memory } = session;
   const { mode, database, temporary, texts, variables } = state;
   if (options.labels().length === 0) return sent(session, packet, undefined);
   if (mode === undefined) {
@@ -31,47 +36,87 @@ function prepare(session: Session, packet: Packet): Promise<void> | undefined {
   const text = packet.payload.toString('latin1', 1);
   const carriers = { attributes: noAttributes, variables, comments: [] };
   const judgement = session.judge.judge({ text, mode, database, temporary, texts, carriers });
-  if (judgement instanceof Promise) return judgement.then((found) => sent(session, packet, found));
-  return sent(session, packet, judgement);
+  const analysis = memory.analysisOf(text, mode);
+  if (judgement instanceof Promise) return judgement.then((found) => prepareAs(session, packet, found, analysis));
+  return prepareAs(session, packet, judgement, analysis);
 }
 
-function sent(session: Session, packet: Packet, judgement: Judgement | undefined): undefined {
-  if (judgement?.do === 'refuse') {
+function prepareAs(
+  session: Session,
+  packet: Packet,
+  judgement: Judgement,
+  analysis: Analysis,
+): Promise<void> | undefined {
+  if (judgement.do === 'refuse') {
     session.refuse(packet, judgement);
     return undefined;
   }
-  const { state, prepared, leg } = session;
-  const { mode, database } = state;
+  const turn = turnOf(session, analysis, judgement);
+  if (turn === session.leg) return sent(session, packet, judgement);
+  return Promise.resolve(turn).then((leg) => {
+    if ('do' in leg) session.refuse(packet, leg);
+    else if (leg === session.leg) sent(session, packet, judgement);
+    else return sentElsewhere(session, packet, leg, judgement);
+    return undefined;
+  });
+}
+
+function sent(session: Session, packet: Packet, judgement: Allowed | undefined): undefined {
+  const { leg } = session;
   const text = packet.payload.toString('latin1', 1);
   const becomes = judgement?.do === 'rewrite' ? judgement.text : text;
   session.preparing += 1;
-  const bytes =
-    becomes === text
-      ? packet.raw
-      : frame(Buffer.concat([Buffer.from([command.prepare]), Buffer.from(becomes, 'latin1')]), 0);
-  leg.send(bytes, {
+  leg.send(becomes === text ? packet.raw : preparing(becomes), {
     shape: 'prepare',
-    done({ error, first }) {
+    done(reply) {
       session.preparing -= 1;
       session.lastPrepared = undefined;
-      if (error !== undefined) return;
-      const { id, columns, parameters } = readPrepared(first);
-      const variant = { text: becomes, id, types: undefined };
-      const statement: Prepared = {
-        ...{ id, text, mode, database, parameters, columns, current: variant },
-        ...{
-          variants: new Map([[becomes, variant]]),
-          types: undefined,
-          long: new Map(),
-          longBytes: 0,
-          pinned: undefined,
-        },
-      };
-      prepared.set(id, statement);
-      session.lastPrepared = statement;
+      const head = readHead(reply);
+      if (head !== undefined) know(session, { text, becomes, leg, head, id: head.id });
     },
   });
   return undefined;
+}
+
+/** Two servers count their statements each from 1: the client gets a number of our own. */
+async function sentElsewhere(session: Session, packet: Packet, leg: Leg, judgement: Allowed): Promise<void> {
+  const text = packet.payload.toString('latin1', 1);
+  const becomes = judgement.do === 'rewrite' ? judgement.text : text;
+  const reply = await leg.ask(preparing(becomes).subarray(4), 'prepare');
+  session.lastPrepared = undefined;
+  const head = readHead(reply);
+  const bytes = Buffer.concat(reply.raw);
+  if (head !== undefined) {
+    session.elsewhere += 1;
+    const id = 0x4000_0000 + session.elsewhere;
+    bytes.writeUInt32LE(id, 5);
+    know(session, { text, becomes, leg, head, id });
+  }
+  leg.answer(bytes);
+}
+
+function preparing(text: string): Buffer {
+  return frame(Buffer.concat([Buffer.from([command.prepare]), Buffer.from(text, 'latin1')]), 0);
+}
+
+type Known = {
+  readonly text: string;
+  readonly becomes: string;
+  readonly leg: Leg;
+  readonly head: Head;
+  readonly id: number;
+};
+
+function know(session: Session, { text, becomes, leg, head, id }: Known): void {
+  const { mode, database } = session.state;
+  const { columns, parameters } = head;
+  const variant: Variant = { text: becomes, leg, id: head.id, types: undefined };
+  const statement: Prepared = {
+    ...{ id, text, mode, database, parameters, columns, current: variant, variants: [variant] },
+    ...{ types: undefined, long: new Map(), longBytes: 0, pinned: undefined },
+  };
+  session.prepared.set(id, statement);
+  session.lastPrepared = statement;
 }
 
 /** undefined where there is none; with the id of MariaDB's drivers for the last that was prepared. */
@@ -90,9 +135,9 @@ export function takeLongData(session: Session, { payload, raw }: Packet): void {
   const parameter = payload.readUInt16LE(5);
   const data = Buffer.from(payload.subarray(7));
   statement.longBytes += data.length;
-  if (statement.longBytes > session.options.maxStatementBytes) pin(session, statement);
+  if (statement.longBytes > session.options.maxStatementBytes) pin(statement);
   if (statement.pinned !== undefined) {
-    session.leg.send(frame(addressed(command.longData, statement.pinned.id, payload.subarray(5)), 0));
+    statement.pinned.leg.send(frame(addressed(command.longData, statement.pinned.id, payload.subarray(5)), 0));
     if (!statement.long.has(parameter)) statement.long.set(parameter, []);
     return;
   }
@@ -102,10 +147,10 @@ export function takeLongData(session: Session, { payload, raw }: Packet): void {
 }
 
 /** What was kept goes to the variant that is the likeliest. */
-export function pin({ leg }: Session, statement: Prepared): void {
+export function pin(statement: Prepared): void {
   if (statement.pinned !== undefined) return;
   statement.pinned = statement.current;
-  for (const bytes of longDataOf(statement, statement.current.id)) leg.send(bytes);
+  for (const bytes of longDataOf(statement, statement.current.id)) statement.current.leg.send(bytes);
   for (const parameter of statement.long.keys()) statement.long.set(parameter, []);
 }
 
@@ -123,19 +168,20 @@ export function takeClose(session: Session, { payload, raw }: Packet): void {
   }
   session.prepared.delete(statement.id);
   if (session.lastPrepared === statement) session.lastPrepared = undefined;
-  for (const { id } of statement.variants.values()) session.leg.send(frame(addressed(command.close, id), 0));
+  for (const { id, leg } of statement.variants) leg.send(frame(addressed(command.close, id), 0));
 }
 
 export function takeReset(session: Session, { payload, raw }: Packet): void {
   const statement = statementOf(session, payload);
   if (statement === undefined) {
-    session.leg.send(raw, session.expected.one);
+    session.leg.send(raw, session.leg.expected.one);
     return;
   }
   clearLong(statement);
-  for (const variant of statement.variants.values())
-    if (variant !== statement.current) void session.leg.ask(addressed(command.reset, variant.id), 'one');
-  session.leg.send(frame(addressed(command.reset, statement.current.id), 0), session.expected.one);
+  const { current } = statement;
+  for (const variant of statement.variants)
+    if (variant !== current) void variant.leg.ask(addressed(command.reset, variant.id), 'one');
+  current.leg.send(frame(addressed(command.reset, current.id), 0), current.leg.expected.one);
 }
 
 export function longDataOf({ long }: Prepared, id: number): Buffer[] {

@@ -3,10 +3,12 @@
 import { frame, type Packet } from '../packets/frames.ts';
 import type { Attributes } from '../payloads/query.ts';
 import { readQuery } from '../payloads/query.ts';
+import type { Leg } from '../session/leg.ts';
 import { baseStatement, type Session } from '../session/session.ts';
 import { expectationOf } from '../session/settle.ts';
+import { turnOf } from '../session/turn.ts';
 import { needsReading } from '../statements/glance.ts';
-import type { Judgement } from '../statements/judge.ts';
+import type { Judgement, Refusal } from '../statements/judge.ts';
 
 type Given = {
   readonly packet: Packet;
@@ -25,7 +27,7 @@ export function takeQuery(session: Session, packet: Packet): Promise<void> | und
   const given = { packet, attributes: query.attributes, textAt: query.textAt };
   if (query.attributes.size === 0 && session.isPlain() && !needsReading(packet.payload, query.textAt)) {
     options.count(baseStatement);
-    session.leg.send(asWritten(session, given), session.expected.query);
+    session.leg.send(asWritten(session, given), session.leg.expected.query);
     return undefined;
   }
   const ready = session.ready();
@@ -42,8 +44,7 @@ function judged(session: Session, given: Given): Promise<void> | undefined {
   const carriers = { attributes, variables, comments };
   const judgement = session.judge.judge({ text, mode, database, temporary, texts, carriers });
   if (judgement instanceof Promise) return judgement.then((found) => carryOut(session, given, found, text));
-  carryOut(session, given, judgement, text);
-  return undefined;
+  return carryOut(session, given, judgement, text);
 }
 
 /** The server does not say how it reads: of base that is nobody's business. */
@@ -51,22 +52,31 @@ function unknown(session: Session, given: Given): undefined {
   const { options } = session;
   if (options.labels().length > 0 && !options.shadows().isEmpty)
     session.refuse(given.packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
-  else session.leg.send(asWritten(session, given), session.expected.query);
+  else session.leg.send(asWritten(session, given), session.leg.expected.query);
   return undefined;
 }
 
-function carryOut(session: Session, given: Given, judgement: Judgement, text: string): void {
-  const { packet } = given;
+function carryOut(session: Session, given: Given, judgement: Judgement, text: string): Promise<void> | undefined {
   if (judgement.do === 'refuse') {
-    session.refuse(packet, judgement);
-    return;
+    session.refuse(given.packet, judgement);
+    return undefined;
   }
-  session.counted(judgement);
   const { mode } = session.state;
   const analysis = mode && session.memory.analysisOf(text, mode);
-  const expectation = expectationOf(session, analysis, judgement.label);
-  const bytes = judgement.do === 'pass' ? asWritten(session, given) : rewritten(session, given, judgement.text);
-  session.leg.send(bytes, expectation);
+  const go = (leg: Leg | Refusal): void => {
+    if ('do' in leg) {
+      session.refuse(given.packet, leg);
+      return;
+    }
+    session.counted(judgement);
+    const expectation = expectationOf(session, { text, analysis, label: judgement.label });
+    const bytes = judgement.do === 'pass' ? asWritten(session, given) : rewritten(session, given, judgement.text);
+    leg.send(bytes, expectation);
+  };
+  const turn = turnOf(session, analysis, judgement);
+  if (turn instanceof Promise) return turn.then(go);
+  go(turn);
+  return undefined;
 }
 
 function rewritten({ wire }: Session, { packet, textAt }: Given, text: string): Buffer {

@@ -8,6 +8,8 @@ export type Response = {
   readonly isTlsRequest: boolean;
   /** As the client has taken them. */
   readonly capabilities: number;
+  /** Of MariaDB's four bytes more; 0 where the client speaks as MySQL. */
+  readonly extensions: number;
   /** Id of a collation: one byte. */
   readonly collation: number;
   readonly database: string | undefined;
@@ -33,13 +35,15 @@ export function readResponse(payload: Buffer, serverCapabilities: number): Respo
       ? capabilities
       : capabilities & ~capability.queryAttributes;
     patched.writeUInt32LE(known >>> 0, 0);
-    if (!has(said, capability.mysql)) patched.writeUInt32LE(seeableExtensions(payload.readUInt32LE(28)), 28);
-    if (isTlsRequest) return { isTlsRequest, capabilities, collation, database: undefined, payload: patched };
+    const extensions = has(said, capability.mysql) ? 0 : seeableExtensions(payload.readUInt32LE(28));
+    if (!has(said, capability.mysql)) patched.writeUInt32LE(extensions, 28);
+    const first = { isTlsRequest, capabilities, extensions, collation, payload: patched };
+    if (isTlsRequest) return { ...first, database: undefined };
     takeTerminated(cursor);
     if (has(said, capability.authLength)) takeCounted(cursor);
     else if (has(said, capability.secureConnection)) takeBytes(cursor, takeNumber(cursor, 1));
     else takeTerminated(cursor);
     const database = has(said, capability.connectWithDatabase) ? takeTerminated(cursor) : '';
-    return { isTlsRequest, capabilities, collation, database: database || undefined, payload: patched };
+    return { ...first, database: database || undefined };
   });
 }

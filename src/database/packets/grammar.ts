@@ -55,16 +55,11 @@ export function createGrammar(options: GrammarOptions): Grammar {
   }
 
   function packet(payload: Buffer, length: number): void {
-    switch (grammar.state) {
-      case 'definition':
-        return defined();
-      case 'definitionsEnd':
-        return behindDefinitions(eofStatus(payload));
-      case 'row':
-        return row(payload, length);
-      default:
-        return first(payload, length);
-    }
+    const { state } = grammar;
+    if (state === 'definition') defined();
+    else if (state === 'definitionsEnd') behindDefinitions(eofStatus(payload));
+    else if (state === 'row') row(payload, length);
+    else first(payload, length);
   }
 
   function isRow(mark: number, length: number): boolean {
@@ -73,24 +68,30 @@ export function createGrammar(options: GrammarOptions): Grammar {
 
   function first(payload: Buffer, length: number): void {
     const mark = payload[0] ?? 0;
-    if (mark === 0xff) return end(readError(payload));
-    if (shape === 'prepare' && mark === 0 && payload.length >= 9) return preparedHead(payload);
-    if (shape === 'fetch') {
+    const isFinal = mark === 0 || mark === 0xfe;
+    if (mark === 0xff) end(readError(payload));
+    else if (shape === 'query') queryHead(payload, mark);
+    else if (shape === 'prepare' && mark === 0 && payload.length >= 9) preparedHead(payload);
+    else if (shape === 'fetch') {
       // Rows without a head.
       grammar.state = 'row';
-      return row(payload, length);
-    }
-    if (shape === 'fields') return isRow(mark, length) ? undefined : result(finalOf(payload));
-    if (shape === 'login' && mark !== 0) return;
-    if (shape === 'one' && mark !== 0 && mark !== 0xfe) return end(undefined);
-    if (shape !== 'query' || mark === 0 || mark === 0xfe) return result(finalOf(payload));
-    if (mark === 0xfb) {
+      row(payload, length);
+    } else if (shape === 'fields') {
+      if (!isRow(mark, length)) result(finalOf(payload));
+    } else if (shape === 'one' && !isFinal) end(undefined);
+    else if (shape !== 'login' || mark === 0) result(finalOf(payload));
+  }
+
+  function queryHead(payload: Buffer, mark: number): void {
+    if (mark === 0 || mark === 0xfe) result(finalOf(payload));
+    else if (mark === 0xfb) {
       grammar.state = 'file';
-      return options.fileAsked();
+      options.fileAsked();
+    } else {
+      definitions = attempt(() => takeLength({ bytes: payload, at: 0 })) ?? 0;
+      if (definitions === 0) end(undefined);
+      else grammar.state = 'definition';
     }
-    definitions = attempt(() => takeLength({ bytes: payload, at: 0 })) ?? 0;
-    if (definitions === 0) end(undefined);
-    else grammar.state = 'definition';
   }
 
   /** Parameters, where there are any, then columns, where there are any. */

@@ -28,7 +28,7 @@ export type RepliesOptions = {
   /** What the next bytes belong to; undefined: nothing was asked. */
   expected(): Expectation | undefined;
   /** The expected has come, and is so no more. */
-  arrived(): void;
+  arrived(ending: Ending): void;
   /** Bytes for the client. */
   pass(bytes: Buffer): void;
   /** The server asks for a file: the client's next packets are none of commands. */
@@ -167,7 +167,7 @@ export function createReplies(options: RepliesOptions): Replies {
     const reply: Reply = { ...ending, first, raw, rows };
     [current, first, keptBytes, raw, rows] = [undefined, nothing, 0, [], []];
     if (done === unasked) return;
-    options.arrived();
+    options.arrived(ending);
     done?.done?.(reply);
   }
 

@@ -36,9 +36,9 @@ export async function arrive(client: Socket, options: ProxyOptions): Promise<Arr
   server.setNoDelay(true);
   const serverSide = openSide(server);
   const onGone = () => server.destroy();
-  client.once('close', onGone);
+  client.once('close', onGone).once('end', onGone);
   const arrived = await greet({ client: clientSide, server: serverSide }, target, options);
-  client.off('close', onGone);
+  client.off('close', onGone).off('end', onGone);
   return arrived;
 }
 
@@ -82,10 +82,10 @@ async function respond(sides: Sides, greeting: Greeting, tls: TlsOptions): Promi
     return fail(client.socket, server.socket, message);
   }
   server.socket.write(frame(said.payload, packet.sequence));
-  const { capabilities, collation, database } = said;
+  const { capabilities, extensions, collation, database } = said;
   const clientHasAttributes = has(capabilities, capability.queryAttributes);
   const serverHasAttributes = clientHasAttributes && has(greeting.capabilities, capability.queryAttributes);
-  const wire = { capabilities, collation, clientHasAttributes, serverHasAttributes };
+  const wire = { capabilities, extensions, collation, clientHasAttributes, serverHasAttributes };
   server.release();
   const rest = client.rest();
   return { client: client.release(), server: server.socket, wire, database, rest };

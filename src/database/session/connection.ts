@@ -1,5 +1,6 @@
 // One client: its bytes become commands in their order, and what its server says goes back to it; neither is let run ahead.
 
+import type { Socket } from 'node:net';
 import { type Course, takeCommand } from '../commands/dispatch.ts';
 import { capability, has } from '../handshake/capabilities.ts';
 import type { ProxyOptions } from '../options.ts';
@@ -9,9 +10,10 @@ import { readQuery } from '../payloads/query.ts';
 import type { Judge } from '../statements/judge.ts';
 import type { Memory } from '../statements/memory.ts';
 import type { Arrived } from './arrival.ts';
-import { openLeg } from './leg.ts';
+import { createInstances, type Login } from './instances.ts';
+import { type Leg, openLeg } from './leg.ts';
 import { createSession, type Session, tooLong } from './session.ts';
-import { isInTransaction } from './state.ts';
+import { createState } from './state.ts';
 
 export type Connection = {
   /** Nothing is awaited, and no transaction is open. */
@@ -26,35 +28,31 @@ export type ConnectionOptions = {
   readonly options: ProxyOptions;
   readonly judge: Judge;
   readonly memory: Memory;
+  readonly login: Login | undefined;
 };
 
 /** What the client's next bytes are. */
 type Mode = 'commands' | 'relay' | 'file' | 'passed' | 'dropped' | 'surrendered';
 
-export function openConnection({ arrived, options, judge, memory }: ConnectionOptions): Connection {
+/** Of commands that wait for the one before. */
+const maxWaitingBytes = 1 << 16;
+
+export function openConnection({ arrived, options, judge, memory, login }: ConnectionOptions): Connection {
   const { client, server, wire, database, rest } = arrived;
   const input = createInput();
   let mode: Mode = 'relay';
   let isWaiting = false;
   let isFull = false;
   let isClosed = false;
-  const leg = openLeg({
-    socket: server,
-    deprecatesEof: has(wire.capabilities, capability.deprecateEof),
-    hasTracking: has(wire.capabilities, capability.sessionTrack),
-    pass: (bytes) => client.write(bytes),
-    fileAsked() {
-      mode = 'file';
-      // Commands that were sent already are taken for the file by the server.
-      if (input.size > 0) pump();
-    },
-    flows(canTake) {
-      isFull = !canTake;
-      if (isFull) client.pause();
-      else if (!isWaiting) client.resume();
+  const state = createState(database);
+  const leg = legOn(server);
+  const instances = createInstances({
+    ...{ login, wire, state, openLeg: legOn },
+    lost(gone) {
+      if (session.active === gone || gone.isInTransaction) destroy();
     },
   });
-  const session = createSession({ options, judge, memory, wire, leg, database });
+  const session = createSession({ options, judge, memory, wire, leg, instances, state });
   const course: Course = {
     relay(isOn) {
       mode = isOn ? 'relay' : 'commands';
@@ -69,7 +67,7 @@ export function openConnection({ arrived, options, judge, memory }: ConnectionOp
   pump();
   return {
     get isIdle() {
-      return leg.isIdle && !isWaiting && input.size === 0 && !isInTransaction(session.state);
+      return session.active.isIdle && !isWaiting && input.size === 0 && !legs().some((each) => each.isInTransaction);
     },
     end() {
       client.end();
@@ -78,12 +76,36 @@ export function openConnection({ arrived, options, judge, memory }: ConnectionOp
     destroy,
   };
 
+  function legOn(socket: Socket): Leg {
+    return openLeg({
+      socket,
+      failed: fail,
+      deprecatesEof: has(wire.capabilities, capability.deprecateEof),
+      hasTracking: has(wire.capabilities, capability.sessionTrack),
+      pass: (bytes) => client.write(bytes),
+      fileAsked() {
+        mode = 'file';
+      },
+      flows(canTake) {
+        isFull = !canTake;
+        if (isFull) client.pause();
+        else if (!isWaiting) client.resume();
+      },
+      chosen(name) {
+        if (socket === server) state.database = name;
+      },
+    });
+  }
+
+  function legs(): readonly Leg[] {
+    return [leg, ...instances.legs];
+  }
+
   /** Until the server says yes or no the client's packets are its dialogue. */
   function logIn(): void {
     leg.expect({
       shape: 'login',
       done(reply) {
-        session.track(reply);
         mode = 'commands';
         if (reply.error === undefined && !options.shadows().isEmpty) void session.ready();
       },
@@ -94,22 +116,53 @@ export function openConnection({ arrived, options, judge, memory }: ConnectionOp
     client.on('data', (chunk: Buffer) => {
       input.push(chunk);
       pump();
+      // Not before: who is not read cannot be seen to leave.
+      if (isWaiting && input.size > maxWaitingBytes) client.pause();
     });
-    client.on('drain', () => server.resume());
-    // Whoever leaves awaits nothing: a transaction of his must not live on.
-    client.on('end', () => (leg.isIdle && !isWaiting ? server.destroy() : server.end()));
-    client.on('close', destroy);
-    server.on('end', () => client.end());
-    server.on('close', () => client.end());
+    client.on('drain', () => {
+      for (const { socket } of legs()) socket.resume();
+    });
+    client.on('end', clientLeft).on('close', destroy);
+    server.on('end', serverLeft).on('close', serverLeft);
+    // It may have happened while nobody listened.
+    if (client.readableEnded) clientLeft();
+    if (server.readableEnded || server.destroyed) serverLeft();
+    if (client.destroyed) destroy();
     for (const socket of [client, server])
       socket.on('error', (error) => options.log.debug({ error }, 'a database connection broke'));
     client.resume();
     server.resume();
   }
 
+  /** Whoever leaves awaits nothing but the reply that is on its way: a transaction of his must not live on. */
+  function clientLeft(): void {
+    if (session.active.isIdle && !isWaiting) destroy();
+    else server.end();
+  }
+
+  function serverLeft(): void {
+    client.end();
+  }
+
   /** HOT */
   function pump(): void {
-    while (!isWaiting && !isClosed && step());
+    guarded(() => {
+      while (!isWaiting && !isClosed && step());
+    });
+  }
+
+  /** A mistake of ours costs this connection, and no other. */
+  function guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  function fail(error: unknown): void {
+    options.log.error({ error }, 'a database connection is closed: its bytes could not be handled');
+    destroy();
   }
 
   /** True while there may be more to do. */
@@ -127,18 +180,11 @@ export function openConnection({ arrived, options, judge, memory }: ConnectionOp
 
   function wait(busy: Promise<void>): void {
     isWaiting = true;
-    client.pause();
-    busy.then(
-      () => {
-        isWaiting = false;
-        if (!isFull) client.resume();
-        pump();
-      },
-      (error: unknown) => {
-        options.log.error({ error }, 'a database connection is closed: its command could not be carried out');
-        destroy();
-      },
-    );
+    busy.then(() => {
+      isWaiting = false;
+      if (!isFull) client.resume();
+      pump();
+    }, fail);
   }
 
   function relayAll(): boolean {
@@ -149,12 +195,12 @@ export function openConnection({ arrived, options, judge, memory }: ConnectionOp
   /** One packet of a file, or a long one, as far as it is here. */
   function relayPacket(): boolean {
     const { bytes, isEnd, isEmpty, sequence } = input.stream();
-    if (mode !== 'dropped') for (const each of bytes) leg.send(each);
+    if (mode !== 'dropped') for (const each of bytes) session.active.send(each);
     if (!isEnd) return false;
     if (mode === 'dropped') {
       options.count({ what: 'refusal', reason: tooLong.reason });
       const message = `lanekeeper: ${tooLong.reason}: ${tooLong.message}`;
-      leg.answer(complaint({ code: 1235, state: '42000', message, sequence: sequence + 1 }));
+      session.active.answer(complaint({ code: 1235, state: '42000', message, sequence: sequence + 1 }));
     }
     if (mode !== 'file' || isEmpty) mode = 'commands';
     return true;
@@ -168,12 +214,14 @@ export function openConnection({ arrived, options, judge, memory }: ConnectionOp
     if (!isPassed) return true;
     const textAt = readQuery(head, wire.clientHasAttributes)?.textAt ?? 1;
     if (!wire.serverHasAttributes) head.fill(0x20, 1, textAt);
-    leg.expect(session.expected.query);
+    leg.expect(leg.expected.query);
     return true;
   }
 
   function complain(): boolean {
-    leg.answer(complaint({ code: 1835, state: 'HY000', message: 'lanekeeper: malformed packet', sequence: 1 }));
+    session.active.answer(
+      complaint({ code: 1835, state: 'HY000', message: 'lanekeeper: malformed packet', sequence: 1 }),
+    );
     return true;
   }
 
@@ -182,12 +230,13 @@ export function openConnection({ arrived, options, judge, memory }: ConnectionOp
     isClosed = true;
     client.destroy();
     server.destroy();
+    instances.drop();
   }
 }
 
 /** Only texts: of an execution the attributes, of a preparation the text would be needed later. */
-function mayPass({ options, state, wire }: Session, head: Buffer): boolean {
-  if (head[0] !== 0x03) return false;
+function mayPass({ options, state, wire, active, leg }: Session, head: Buffer): boolean {
+  if (head[0] !== 0x03 || active !== leg) return false;
   const query = readQuery(head, wire.clientHasAttributes);
   if (query === undefined || query.attributes.size > 0) return false;
   if (options.shadows().isEmpty) return true;

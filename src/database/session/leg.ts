@@ -1,7 +1,9 @@
 // One connection to a server, and the replies that are awaited of it, in order.
 
 import type { Socket } from 'node:net';
+import { inTransaction } from '../packets/answers.ts';
 import { frame } from '../packets/frames.ts';
+import type { Ending } from '../packets/grammar.ts';
 import { createReplies, type Expectation, type Reply } from '../packets/replies.ts';
 
 /** An answer of ours, which waits for its turn behind those of the server. */
@@ -16,7 +18,19 @@ export type LegOptions = {
   fileAsked(): void;
   /** False while the server takes no more. */
   flows(canTake: boolean): void;
+  /** Something was thrown: a mistake of ours. */
+  failed(error: unknown): void;
+  /** The server says that another database is the default now. */
+  chosen(database: string): void;
 };
+
+/** For commands of which nothing is to be done when they are answered. */
+const expected = {
+  query: { shape: 'query' },
+  fetch: { shape: 'fetch' },
+  fields: { shape: 'fields' },
+  one: { shape: 'one' },
+} as const;
 
 export type Leg = {
   /** Bytes of a command, or of its further packets where nothing more is expected. HOT */
@@ -32,14 +46,25 @@ export type Leg = {
   /** Bytes that came from the server before it was a leg. */
   feed(bytes: Buffer): void;
   readonly isIdle: boolean;
-  /** A reply has begun, and has not ended. */
-  readonly isMidway: boolean;
+  /** As the server has said last. */
+  readonly isInTransaction: boolean;
+  readonly expected: typeof expected;
   readonly socket: Socket;
 };
 
-export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, flows }: LegOptions): Leg {
+export function openLeg({
+  socket,
+  deprecatesEof,
+  hasTracking,
+  pass,
+  fileAsked,
+  flows,
+  failed,
+  chosen,
+}: LegOptions): Leg {
   const queue: (Expectation | Answer)[] = [];
   let waiting: (() => void)[] = [];
+  let status = 0;
   const replies = createReplies({
     deprecatesEof,
     hasTracking,
@@ -50,7 +75,7 @@ export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, f
     },
     fileAsked,
   });
-  socket.on('data', replies.feed);
+  socket.on('data', feed);
   socket.on('drain', () => flows(true));
   return {
     send,
@@ -63,22 +88,34 @@ export function openLeg({ socket, deprecatesEof, hasTracking, pass, fileAsked, f
       return new Promise((done) => send(frame(payload, 0), { shape, isKept: true, done }));
     },
     idle: () => (queue.length === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
-    feed: replies.feed,
+    feed,
     get isIdle() {
       return queue.length === 0;
     },
-    get isMidway() {
-      return replies.isMidway;
+    get isInTransaction() {
+      return (status & inTransaction) !== 0;
     },
+    expected,
     socket,
   };
+
+  /** HOT */
+  function feed(chunk: Buffer): void {
+    try {
+      replies.feed(chunk);
+    } catch (error) {
+      failed(error);
+    }
+  }
 
   function send(bytes: Buffer, expectation?: Expectation): void {
     if (expectation !== undefined) queue.push(expectation);
     if (!socket.write(bytes)) flows(false);
   }
 
-  function arrived(): void {
+  function arrived(ending: Ending): void {
+    status = ending.status;
+    if (ending.database !== undefined) chosen(ending.database);
     queue.shift();
     for (let next = queue[0]; next !== undefined && 'answer' in next; next = queue[0]) {
       queue.shift();

@@ -1,18 +1,20 @@
 // What all commands of one client share: its server, what it has set there, and how it is answered.
 
+import { type Reason, reasons } from '../../sql/refusals.ts';
 import type { DatabaseEvent, ProxyOptions } from '../options.ts';
 import { complaint } from '../packets/answers.ts';
 import type { Packet } from '../packets/frames.ts';
-import type { Expectation, Reply } from '../packets/replies.ts';
 import type { Judge, Judgement } from '../statements/judge.ts';
 import type { Memory } from '../statements/memory.ts';
 import type { Prepared } from '../statements/prepared.ts';
+import type { Instances } from './instances.ts';
 import type { Leg } from './leg.ts';
-import { createState, learn, question, type State } from './state.ts';
+import { learn, question, type State } from './state.ts';
 
 /** What client and server have agreed on. */
 export type Wire = {
   readonly capabilities: number;
+  readonly extensions: number;
   readonly collation: number;
   readonly clientHasAttributes: boolean;
   readonly serverHasAttributes: boolean;
@@ -23,53 +25,48 @@ export type Session = {
   readonly judge: Judge;
   readonly memory: Memory;
   readonly wire: Wire;
+  /** To the server that the client has asked for. */
   readonly leg: Leg;
+  /** Where the last statement went: there, or to the server of a label. */
+  active: Leg;
+  readonly instances: Instances;
   readonly state: State;
   /** By the id that the client knows. */
   readonly prepared: Map<number, Prepared>;
   lastPrepared: Prepared | undefined;
   /** PREPAREs whose replies are to come. */
   preparing: number;
-  /** For commands that change nothing but the status. */
-  readonly expected: Readonly<Record<'query' | 'fetch' | 'fields' | 'one', Expectation>>;
+  /** Statements that were prepared on servers of labels. */
+  elsewhere: number;
   /** True where this statement can be nobody's but base's, whatever is in it. HOT */
   isPlain(): boolean;
   /** undefined: all is known that a judgement needs. */
   ready(): Promise<void> | undefined;
-  track(reply: Reply): void;
   refuse(packet: Packet, refusal: { readonly reason: string; readonly message: string }): void;
   counted(judgement: Extract<Judgement, { label: unknown }>): void;
 };
 
-export type SessionOptions = Pick<Session, 'options' | 'judge' | 'memory' | 'wire' | 'leg'> & {
-  readonly database: string | undefined;
-};
+export type SessionOptions = Pick<Session, 'options' | 'judge' | 'memory' | 'wire' | 'leg' | 'instances' | 'state'>;
 
-export function createSession({ database, ...given }: SessionOptions): Session {
-  const { options, leg } = given;
-  const state = createState(database);
+export function createSession(given: SessionOptions): Session {
+  const { options, leg, state } = given;
   let learning: Promise<void> | undefined;
   const session: Session = {
     ...given,
-    state,
+    active: leg,
     prepared: new Map(),
     lastPrepared: undefined,
     preparing: 0,
-    expected: {
-      query: { shape: 'query', done: track },
-      fetch: { shape: 'fetch', done: track },
-      fields: { shape: 'fields', done: track },
-      one: { shape: 'one' },
-    },
+    elsewhere: 0,
     isPlain() {
-      if (state.unsettled > 0) return false;
+      if (state.unsettled > 0 || session.active !== leg) return false;
       return (
         options.shadows().isEmpty ||
         (options.labels().length === 0 && state.variables.size === 0 && !options.isRemembering())
       );
     },
     ready() {
-      if (state.unsettled > 0) return leg.idle().then(() => session.ready());
+      if (state.unsettled > 0) return session.active.idle().then(() => session.ready());
       if (state.mode !== undefined) return undefined;
       learning ??= leg
         .ask(Buffer.from(`\x03${attributeMark(given.wire)}${question}`, 'latin1'), 'query')
@@ -79,10 +76,10 @@ export function createSession({ database, ...given }: SessionOptions): Session {
         });
       return learning;
     },
-    track,
     refuse(packet, { reason, message }) {
       options.count({ what: 'refusal', reason });
-      leg.answer(refusal(packet, `lanekeeper: ${reason}: ${message}`));
+      const remedy = Object.hasOwn(reasons, reason) ? `. ${reasons[reason as Reason]}` : '';
+      session.active.answer(refusal(packet, `lanekeeper: ${reason}: ${message}${remedy}`));
     },
     counted({ do: done, by, instance }) {
       const did = instance !== undefined ? 'shadow' : done === 'rewrite' ? 'rewritten' : 'base';
@@ -90,15 +87,10 @@ export function createSession({ database, ...given }: SessionOptions): Session {
     },
   };
   return session;
-
-  function track({ status, database: chosen }: Reply): void {
-    state.status = status;
-    if (chosen !== undefined) state.database = chosen;
-  }
 }
 
 /** In a text of our own: no attributes, where the server expects to be told so. */
-function attributeMark({ serverHasAttributes, clientHasAttributes }: Wire): string {
+export function attributeMark({ serverHasAttributes, clientHasAttributes }: Wire): string {
   return serverHasAttributes && clientHasAttributes ? '\0\x01' : '';
 }
 

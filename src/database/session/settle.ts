@@ -7,9 +7,16 @@ import type { Expectation } from '../packets/replies.ts';
 import type { Session } from './session.ts';
 import { apply } from './state.ts';
 
+export type Settled = {
+  readonly text: string;
+  readonly analysis: Analysis | undefined;
+  readonly label: Label | undefined;
+};
+
 /** The reply to a text that was read; where it changes nothing, the one that all share. */
-export function expectationOf(session: Session, analysis: Analysis | undefined, label: Label | undefined): Expectation {
-  if (analysis === undefined || !isChanging(analysis)) return session.expected.query;
+export function expectationOf(session: Session, given: Settled): Expectation {
+  const { analysis, label, text } = given;
+  if (analysis === undefined || !isChanging(analysis)) return session.leg.expected.query;
   const { state } = session;
   let results = 0;
   state.unsettled += 1;
@@ -19,10 +26,13 @@ export function expectationOf(session: Session, analysis: Analysis | undefined, 
       results += 1;
     },
     done(reply) {
-      session.track(reply);
       state.unsettled -= 1;
       // Of several, those before the one that failed have happened.
       const statements = reply.error === undefined ? analysis.statements : analysis.statements.slice(0, results);
+      for (const { verb, changes, from, to } of statements) {
+        const isLiteral = changes.every(({ value }) => value !== undefined);
+        if (verb === 'SET') state.settings.push({ text: text.slice(from, to), isLiteral });
+      }
       state.temporary = temporaryAfter({ ...analysis, statements }, state);
       for (const { changes, verb, prepared } of statements) {
         for (const change of changes) apply(state, change);
@@ -36,6 +46,7 @@ export function expectationOf(session: Session, analysis: Analysis | undefined, 
 
 function isChanging({ statements }: Analysis): boolean {
   return statements.some(
-    ({ changes, kind, prepared }) => changes.length > 0 || kind === 'definition' || prepared !== undefined,
+    ({ changes, kind, prepared, verb }) =>
+      changes.length > 0 || kind === 'definition' || prepared !== undefined || verb === 'SET',
   );
 }

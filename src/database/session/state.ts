@@ -1,9 +1,8 @@
 // What a session has set on its server, as far as a lane must know: from what was sent, once the server has said yes.
 
-import type { Analysis, SessionChange } from '../../sql/analysis.ts';
+import type { SessionChange } from '../../sql/analysis.ts';
 import type { Mode } from '../../sql/mode.ts';
 import { plainMode, withCharset, withSqlMode } from '../../sql/mode.ts';
-import { inTransaction } from '../packets/answers.ts';
 import { attempt, takeText } from '../packets/bytes.ts';
 import type { Reply } from '../packets/replies.ts';
 
@@ -18,9 +17,16 @@ export type State = {
   temporary: ReadonlySet<string>;
   /** Statements prepared by text, and for whom. */
   readonly texts: Map<string, string>;
-  status: number;
+  /** What was set, in order: what another server must be told before it stands for this one. */
+  readonly settings: Setting[];
   /** Replies to come that will change any of this. */
   unsettled: number;
+};
+
+export type Setting = {
+  readonly text: string;
+  /** Said elsewhere it means the same. */
+  readonly isLiteral: boolean;
 };
 
 export function createState(database: string | undefined): State {
@@ -32,7 +38,7 @@ export function createState(database: string | undefined): State {
     variables: new Map(),
     temporary: new Set(),
     texts: new Map(),
-    status: 0,
+    settings: [],
     unsettled: 0,
   };
 }
@@ -44,10 +50,7 @@ export function forget(state: State, database: string | undefined): void {
   state.variables.clear();
   state.temporary = new Set();
   state.texts.clear();
-}
-
-export function isInTransaction({ status }: State): boolean {
-  return (status & inTransaction) !== 0;
+  state.settings.length = 0;
 }
 
 export const question = 'SELECT @@version, @@sql_mode, @@lower_case_table_names, @@character_set_client, DATABASE()';
@@ -85,12 +88,6 @@ function interned(mode: Mode): Mode {
   const known = modes.get(key);
   if (known === undefined) modes.set(key, mode);
   return known ?? mode;
-}
-
-export function changesState({ statements }: Analysis): boolean {
-  return statements.some(
-    ({ changes, kind, prepared }) => changes.length > 0 || kind === 'definition' || prepared !== undefined,
-  );
 }
 
 /** What a change makes of it that the server has agreed to. */

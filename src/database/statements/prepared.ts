@@ -1,11 +1,14 @@
 // A prepared statement as the client knows it, and what stands for it on servers: one variant for each text it becomes.
 
 import type { Mode } from '../../sql/mode.ts';
+import type { Reply } from '../packets/replies.ts';
 import type { Parameter } from '../payloads/values.ts';
+import type { Leg } from '../session/leg.ts';
 
 /** The same statement of a server. */
 export type Variant = {
   readonly text: string;
+  readonly leg: Leg;
   readonly id: number;
   /** Types that the server has of it; another object than the statement's where it must be told them. */
   types: readonly Parameter[] | undefined;
@@ -20,7 +23,7 @@ export type Prepared = {
   readonly database: string | undefined;
   readonly parameters: number;
   readonly columns: number;
-  readonly variants: Map<string, Variant>;
+  readonly variants: Variant[];
   /** Types as the client has said them last. */
   types: readonly Parameter[] | undefined;
   /** Values sent before their execution, by parameter. */
@@ -32,15 +35,19 @@ export type Prepared = {
   current: Variant;
 };
 
+export function variantOf({ variants }: Prepared, leg: Leg, text: string): Variant | undefined {
+  for (const variant of variants) if (variant.leg === leg && variant.text === text) return variant;
+  return undefined;
+}
+
 /** Executed under more labels than this, the oldest variant goes. */
 export const maxVariants = 4;
 
-/** What the head of a reply to PREPARE says. */
-export function readPrepared(first: Buffer): {
-  readonly id: number;
-  readonly columns: number;
-  readonly parameters: number;
-} {
+export type Head = { readonly id: number; readonly columns: number; readonly parameters: number };
+
+/** What the head of a reply to PREPARE says; undefined where it is none. */
+export function readHead({ error, first }: Reply): Head | undefined {
+  if (error !== undefined || first.length < 9) return undefined;
   return { id: first.readUInt32LE(1), columns: first.readUInt16LE(5), parameters: first.readUInt16LE(7) };
 }
 

@@ -1,0 +1,125 @@
+// Servers of labels, beside the one that the client has asked for: each connected when it is needed first, as itself.
+
+import { readFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import type { Instance } from '../../shadow/map.ts';
+import type { Refusal } from '../statements/judge.ts';
+import type { Leg } from './leg.ts';
+import { attributeMark, type Wire } from './session.ts';
+import type { State } from './state.ts';
+
+/** Shows a server who we are; resolves when it has let us in. */
+export type Login = (
+  options: LoginOptions,
+) => Promise<{ readonly ok: true } | { readonly ok: false; readonly why: string }>;
+
+export type LoginOptions = {
+  readonly socket: Socket;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  /** Those that the client has agreed on with its own server: replies must have the same form. */
+  readonly capabilities: number;
+  /** MariaDB's four bytes more, in the place where MySQL has zeros. */
+  readonly extensions: number;
+  readonly charset: number;
+};
+
+export type Instances = {
+  /** Its session is as that of the client's own server. */
+  legOf(instance: Instance): Promise<Leg | Refusal>;
+  readonly legs: readonly Leg[];
+  /** Ends all of them. */
+  drop(): void;
+};
+
+export type InstancesOptions = {
+  readonly login: Login | undefined;
+  readonly wire: Wire;
+  readonly state: State;
+  openLeg(socket: Socket): Leg;
+  /** One went away; whatever was done on it may be undone. */
+  lost(leg: Leg): void;
+};
+
+type Open = { readonly leg: Leg; database: string; told: number };
+
+/** More settings than this are not carried over. */
+const maxSettings = 256;
+
+export function createInstances({ login, wire, state, openLeg, lost }: InstancesOptions): Instances {
+  const opened = new Map<string, Open>();
+  return {
+    async legOf(instance) {
+      const known = opened.get(instance.name);
+      if (known !== undefined) return level(known, instance);
+      const fresh = await open(instance);
+      if ('do' in fresh) return fresh;
+      opened.set(instance.name, fresh);
+      fresh.leg.socket.once('close', () => {
+        if (opened.get(instance.name) === fresh) opened.delete(instance.name);
+        lost(fresh.leg);
+      });
+      return level(fresh, instance);
+    },
+    get legs() {
+      return [...opened.values()].map(({ leg }) => leg);
+    },
+    drop() {
+      const all = [...opened.values()];
+      opened.clear();
+      for (const { leg } of all) leg.socket.destroy();
+    },
+  };
+
+  async function open(instance: Instance): Promise<Open | Refusal> {
+    const { name, host, port, user, database } = instance;
+    if (login === undefined) return refuse(name, 'servers of labels are not connected to here');
+    const password = await passwordOf(instance);
+    if (password === undefined) return refuse(name, `its password cannot be read from ${instance.passwordFile}`);
+    const socket = connect({ host, port, noDelay: true });
+    const { capabilities, extensions, collation: charset } = wire;
+    const entered = await login({ socket, user, password, database, capabilities, extensions, charset });
+    if (!entered.ok) {
+      socket.destroy();
+      return refuse(name, entered.why);
+    }
+    return { leg: openLeg(socket), database, told: 0 };
+  }
+
+  /** Tells it what was set since it was used last. */
+  async function level(open: Open, instance: Instance): Promise<Leg | Refusal> {
+    const { leg } = open;
+    if (state.settings.length > maxSettings)
+      return refuse(
+        instance.name,
+        `found more than ${maxSettings} settings of this session to carry there, expected fewer`,
+      );
+    if (open.database !== instance.database) {
+      const { error } = await leg.ask(Buffer.from(`\x02${instance.database}`, 'latin1'), 'one');
+      if (error !== undefined) return refuse(instance.name, error.message);
+      open.database = instance.database;
+    }
+    for (const { text, isLiteral } of state.settings.slice(open.told)) {
+      if (!isLiteral)
+        return refuse(
+          instance.name,
+          `found ${text.slice(0, 80)} before, expected literals, which can be said there too`,
+        );
+      const { error } = await leg.ask(Buffer.from(`\x03${attributeMark(wire)}${text}`, 'latin1'), 'query');
+      if (error !== undefined) return refuse(instance.name, `${text.slice(0, 80)}: ${error.message}`);
+      open.told += 1;
+    }
+    return leg;
+  }
+}
+
+async function passwordOf({ password, passwordFile }: Instance): Promise<string | undefined> {
+  if (passwordFile === undefined) return password ?? '';
+  const text = await readFile(passwordFile, 'utf8').catch(() => undefined);
+  return text?.replace(/\r?\n$/, '');
+}
+
+function refuse(name: string, message: string): Refusal {
+  return { do: 'refuse', reason: 'instance', message: `the label's server ${name} cannot be used: ${message}` };
+}

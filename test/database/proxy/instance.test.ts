@@ -1,0 +1,143 @@
+import { Readable } from 'node:stream';
+import { createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Server, startServer } from '../server.ts';
+import { type Stage, startStage } from '../stage.ts';
+
+let base: Server;
+let other: Server;
+let stage: Stage;
+
+const endpoint = (name: string, { address, port }: Server, database: string) => `---
+apiVersion: database.opensergo.io/v1alpha1
+kind: DatabaseEndpoint
+metadata: { name: ${name} }
+spec: { database: { MySQL: { url: 'jdbc:mysql://${address}:${port}/${database}', username: root } } }
+`;
+
+/** Rows of app are on another server for gray. */
+const rules = () => `${endpoint('ds', base, 'app')}${endpoint('gray-ds', other, 'app_gray')}---
+apiVersion: database.opensergo.io/v1alpha1
+kind: Shadow
+metadata: { name: app }
+spec:
+  workloadLabels: [gray]
+  dataSources: { app: { sourceDataSourceName: ds, shadowDataSourceName: gray-ds } }
+`;
+
+const open = async (labels: readonly string[]) => {
+  stage = await startStage({ server: base, labels, rules: rules() });
+  const root = await createConnection({ host: other.address, port: other.port, user: 'root' });
+  for (const each of [
+    'DROP DATABASE IF EXISTS app_gray',
+    'CREATE DATABASE app_gray',
+    'CREATE TABLE app_gray.orders (id INT PRIMARY KEY, name VARCHAR(200))',
+    'CREATE TABLE app_gray.other (id INT)',
+  ])
+    await root.query(each);
+  root.destroy();
+};
+
+/** Of the server of the label. */
+const there = async (sql: string) => {
+  const root = await createConnection({ host: other.address, port: other.port, user: 'root' });
+  const [rows] = await root.query({ sql, rowsAsArray: true });
+  root.destroy();
+  return (rows as unknown[][]).map(([first]) => first);
+};
+
+beforeAll(async () => {
+  [base, other] = await Promise.all([startServer(['--local-infile=1']), startServer(['--local-infile=1'])]);
+});
+afterAll(() => Promise.all([base.remove(), other.remove()]));
+
+describe('a label with a server of its own', () => {
+  beforeEach(() => open(['gray']));
+  afterAll(() => stage.close());
+
+  test('has its rows there, text and prepared, in transactions too', async () => {
+    const client = await stage.connect();
+    await client.query("INSERT INTO orders VALUES (1, 'text')");
+    const insert = 'INSERT INTO app.orders VALUES (?, ?)';
+    for (const id of [2, 3]) await client.execute(insert, [id, 'prepared']);
+    await client.beginTransaction();
+    await client.execute(insert, [4, 'undone']);
+    await client.rollback();
+    expect((await client.execute('SELECT id FROM orders WHERE id > ?', [1]))[0]).toEqual([{ id: 2 }, { id: 3 }]);
+    expect((await client.query('SELECT DATABASE() AS name'))[0]).toEqual([{ name: 'app_gray' }]);
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1, 2, 3]);
+    expect(await stage.column('SELECT id FROM app.orders')).toEqual([]);
+    expect(stage.events).toContainEqual({ what: 'statement', did: 'shadow', by: 'workload' });
+    await client.end();
+  });
+
+  test('has its settings there as well', async () => {
+    const client = await stage.connect();
+    await client.query("SET sql_mode = 'ANSI_QUOTES', @name = 'carried'");
+    await client.query('INSERT INTO "orders" SELECT 1, @name');
+    await client.query("SET NAMES latin1, @name = 'again'");
+    await client.query('INSERT INTO "orders" SELECT 2, @name');
+    expect(await there('SELECT name FROM app_gray.orders')).toEqual(['carried', 'again']);
+    await expect(client.query('SET @name = (SELECT COUNT(*) FROM "orders")')).rejects.toThrow(/^lanekeeper: state: /);
+  });
+
+  test('refuses what would be on two servers', async () => {
+    const client = await stage.connect();
+    await expect(client.query('SELECT * FROM orders, mysql.user')).rejects.toThrow(/^lanekeeper: two-servers: /);
+    await client.query('BEGIN');
+    await client.query("INSERT INTO orders VALUES (1, 'x')");
+    await expect(client.query('SELECT COUNT(*) FROM mysql.user')).rejects.toThrow(/^lanekeeper: transaction: /);
+    await client.query('COMMIT');
+    await client.query('SELECT COUNT(*) FROM mysql.user');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1]);
+  });
+
+  test('loads files there, and big results come from there', async () => {
+    const client = await stage.connect({ infileStreamFactory: () => Readable.from([Buffer.from('1\tone\n2\ttwo\n')]) });
+    await client.query("LOAD DATA LOCAL INFILE 'x' INTO TABLE orders");
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1, 2]);
+    const [rows] = await client.query("SELECT REPEAT('x', 10000) AS body FROM orders, seq_1_to_2000");
+    expect((rows as unknown[]).length).toBe(4000);
+  });
+});
+
+describe('a base workload', () => {
+  beforeEach(() => open([]));
+  afterAll(() => stage.close());
+
+  test('changes servers with the label of each execution', async () => {
+    const client = await stage.connect();
+    const attributes = { baggage: 'OpenSergo-Label=gray' };
+    const insert = 'INSERT INTO orders VALUES (?, ?)';
+    for (const id of [1, 2, 3, 4])
+      await client.execute({ sql: insert, values: [id, 'x'], ...(id % 2 === 0 ? { attributes } : {}) });
+    await client.query("INSERT INTO orders VALUES (5, 'x') /*baggage='OpenSergo-Label%3Dgray'*/");
+    await client.query("INSERT INTO orders VALUES (6, 'x')");
+    expect(await stage.column('SELECT id FROM app.orders')).toEqual([1, 3, 6]);
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([2, 4, 5]);
+  });
+
+  test('cannot change the label in a transaction, which stays as it was', async () => {
+    const client = await stage.connect();
+    await client.query('BEGIN');
+    await client.query("INSERT INTO orders VALUES (1, 'x')");
+    await expect(
+      client.query("INSERT INTO orders VALUES (2, 'x') /*baggage='OpenSergo-Label%3Dgray'*/"),
+    ).rejects.toThrow(/^lanekeeper: transaction: /);
+    await client.query('COMMIT');
+    expect(await stage.column('SELECT id FROM app.orders')).toEqual([1]);
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([]);
+  });
+});
+
+test('a server of a label that is not there refuses its statements, and nothing else', async () => {
+  await open(['gray']);
+  const away = { ...other, port: 1 };
+  stage.setRules(rules().replace(`:${other.port}/app_gray`, `:${away.port}/app_gray`));
+  const client = await stage.connect();
+  await expect(client.query("INSERT INTO orders VALUES (1, 'x')")).rejects.toThrow(
+    /^lanekeeper: instance: the label's server default\/gray-ds cannot be used: connect ECONNREFUSED/,
+  );
+  expect((await client.query('SELECT COUNT(*) AS all_ FROM mysql.db'))[0]).toEqual([{ all_: 0 }]);
+  await stage.close();
+});

@@ -9,7 +9,11 @@ import { readable } from './given.ts';
 // The one place that knows where a MariaDB is.
 const installed = { mariadbd: '/usr/sbin/mariadbd', share: '/usr/share/mysql' };
 
-export type Server = { readonly connection: Connection; close(): Promise<void> };
+export type Server = {
+  readonly connection: Connection;
+  readonly port: number;
+  close(): Promise<void>;
+};
 
 export async function startServer(flags: readonly string[] = []): Promise<Server> {
   const folder = mkdtempSync(join(systemTmpdir(), 'lanekeeper-sql-'));
@@ -27,6 +31,7 @@ export async function startServer(flags: readonly string[] = []): Promise<Server
   });
   return {
     connection,
+    port: server.port,
     async close() {
       connection.destroy();
       await server.stop();

@@ -1,36 +1,28 @@
 // Two real servers of one shop: on one there is app.orders, on the other only its shadow.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir as systemTmpdir } from 'node:os';
-import { join } from 'node:path';
 import mysql2, { type Connection } from 'mysql2/promise';
-import { launchMariadb, type Mariadb } from '../../src/demo/mariadb/launch.ts';
+import { startServer as start } from '../database/server.ts';
 import { readable } from './given.ts';
 
-// The one place that knows where a MariaDB is.
-const installed = { mariadbd: '/usr/sbin/mariadbd', share: '/usr/share/mysql' };
+export type Server = {
+  readonly connection: Connection;
+  readonly port: number;
+  close(): Promise<void>;
+};
 
-export type Server = { readonly connection: Connection; close(): Promise<void> };
-
-export async function startServer(flags: readonly string[] = []): Promise<Server> {
-  const folder = mkdtempSync(join(systemTmpdir(), 'lanekeeper-sql-'));
-  // One that starts removes temporary tables of others from a folder that they share.
-  const tmpdir = join(folder, 'tmp');
-  mkdirSync(tmpdir);
-  const server: Mariadb = await launchMariadb(installed, { folder, flags: [`--tmpdir=${tmpdir}`, ...flags] });
+/** A fresh one, with a connection that takes several statements at once. */
+export async function startServer(): Promise<Server> {
+  const server = await start();
+  const { address: host, port } = server;
   const connection = await mysql2.createConnection({
-    host: server.address,
-    port: server.port,
-    user: 'root',
-    charset: 'utf8mb4',
-    rowsAsArray: true,
-    multipleStatements: true,
+    ...{ host, port, user: 'root', charset: 'utf8mb4' },
+    ...{ rowsAsArray: true, multipleStatements: true },
   });
   return {
     connection,
+    port,
     async close() {
       connection.destroy();
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
+      await server.remove();
     },
   };
 }
@@ -39,6 +31,7 @@ export async function startServer(flags: readonly string[] = []): Promise<Server
 export function shop(orders: string): string {
   return `
     UNLOCK TABLES;
+    DROP TEMPORARY TABLE IF EXISTS app.orders, app.t1;
     SET sql_mode = DEFAULT;
     DROP DATABASE IF EXISTS app;
     DROP DATABASE IF EXISTS other;

@@ -5,7 +5,7 @@ import type { Edit } from './edits.ts';
 /** The longest alias that both servers take. */
 const maxLength = 255;
 
-/** `edits` from the place `edited` on are those of this statement. A text with comments has a name that only the server knows. */
+/** `edits` from the place `edited` on are those of this statement. A text with code in comments has a name that only the server knows. */
 export function editLabels(text: string, { labels }: Statement, edits: Edit[], edited: number): void {
   if (labels.length === 0) return;
   const changed = edits
@@ -14,7 +14,7 @@ export function editLabels(text: string, { labels }: Statement, edits: Edit[], e
     .sort((a, b) => a - b);
   for (const { from, to } of labels) {
     const label = text.slice(from, to);
-    if (label.length > maxLength || /\/\*|--|#/.test(label)) continue;
+    if (label.length > maxLength || /\/\*M?!|--|#/.test(label)) continue;
     if ((changed[indexFrom(changed, from)] ?? to) >= to) continue;
     edits.push({ from: to, to, text: ` AS \`${label.replaceAll('`', '``')}\`` });
   }

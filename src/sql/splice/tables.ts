@@ -26,7 +26,7 @@ export function editTable(
     edits.push({ ...databaseAt, text: writeName(shadow.database, text.slice(databaseAt.from, databaseAt.to)) });
   const alias = writeName(reference.table, source);
   if (reference.needs === 'alias') edits.push({ from: aliasAt, to: aliasAt, text: ` AS ${alias}` });
-  // INSERT takes no alias and so needs a lock of the name itself; SELECT needs one of the alias.
-  if (reference.needs === 'lock')
+  // INSERT takes no alias and so needs a lock of the name itself; SELECT needs one of the alias, where that is another.
+  if (reference.needs === 'lock' && shadow.table !== reference.table)
     edits.push({ from: aliasAt, to: aliasAt, text: `, ${qualified} AS ${alias}${text.slice(tableAt.to, aliasAt)}` });
 }

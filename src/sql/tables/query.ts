@@ -67,7 +67,7 @@ function readSymbol(frame: Frame, word: string): void {
     if (frame.state === 'joined') frame.state = 'factor';
     else if (frame.state === 'behind-cte') frame.state = 'cte';
     frame.isFresh = frame.state === 'assignments';
-  } else if (word !== '{') frame.isFresh = false;
+  } else if (word !== '{' && word !== '.') frame.isFresh = false;
 }
 
 /** Reserved words before the dot of `.orders`, which is a name of the default database. */

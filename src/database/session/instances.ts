@@ -49,6 +49,7 @@ const maxSettings = 256;
 
 export function createInstances({ login, wire, state, openLeg, lost }: InstancesOptions): Instances {
   const opened = new Map<string, Open>();
+  let coming: Socket | undefined;
   return {
     async legOf(instance) {
       const known = opened.get(instance.name);
@@ -69,6 +70,7 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
       const all = [...opened.values()];
       opened.clear();
       for (const { leg } of all) leg.socket.destroy();
+      coming?.destroy();
     },
   };
 
@@ -78,11 +80,13 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
     const password = await passwordOf(instance);
     if (password === undefined) return refuse(name, `its password cannot be read from ${instance.passwordFile}`);
     const socket = connect({ host, port, noDelay: true });
+    coming = socket;
     const { capabilities, extensions, collation: charset } = wire;
     const entered = await login({ socket, user, password, database, capabilities, extensions, charset });
-    if (!entered.ok) {
+    coming = undefined;
+    if (!entered.ok || socket.destroyed) {
       socket.destroy();
-      return refuse(name, entered.why);
+      return refuse(name, entered.ok ? 'the client has left' : entered.why);
     }
     return { leg: openLeg(socket), database, told: 0 };
   }

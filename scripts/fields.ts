@@ -26,6 +26,7 @@ const roots: Readonly<Record<string, readonly string[]>> = {
   'envoy/extensions/filters/http/router/v3/router.proto': ['Router'],
   'envoy/extensions/filters/http/set_filter_state/v3/set_filter_state.proto': ['Config'],
   'envoy/extensions/filters/listener/original_dst/v3/original_dst.proto': ['OriginalDst'],
+  'envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto': ['ProxyProtocol'],
   'envoy/extensions/filters/network/direct_response/v3/config.proto': ['Config'],
   'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto': [
     'HttpConnectionManager',
@@ -40,6 +41,10 @@ const roots: Readonly<Record<string, readonly string[]>> = {
     'SourceIPInput',
   ],
   'envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto': ['PreviousHostsPredicate'],
+  'envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol.proto': [
+    'ProxyProtocolUpstreamTransport',
+  ],
+  'envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto': ['RawBuffer'],
   'envoy/extensions/upstreams/http/v3/http_protocol_options.proto': ['HttpProtocolOptions'],
   'envoy/type/matcher/v3/http_inputs.proto': ['HttpRequestHeaderMatchInput', 'HttpRequestQueryParamMatchInput'],
   'google/protobuf/wrappers.proto': ['BoolValue', 'DoubleValue', 'StringValue', 'UInt32Value', 'UInt64Value'],

@@ -1,5 +1,6 @@
 // What lanekeeper counts about itself, for Prometheus. Labels come from closed lists or from rules, never from requests.
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { Counts } from './database/thread/messages.ts';
 import type { Decision } from './decision/decision.ts';
 import type { Memory } from './propagation/memory.ts';
 import type { Direction } from './traffic/agreement.ts';
@@ -31,12 +32,24 @@ export function createMetrics() {
       'ask_gate_open',
       '1 while Envoy asks about requests without a label, because one is remembered.',
     ),
+    databaseConnections: gauge('database_connections', 'Connections of the application to databases.'),
+    databaseStatements: counter(
+      'database_statements_total',
+      'Statements by what was done: base (left as they were), rewritten, shadow (another server); and by what said the label.',
+      ['did', 'by'],
+    ),
+    databaseRefusals: counter('database_refusals_total', 'Statements that were refused, by reason.', ['reason']),
+    databaseUnattributed: counter(
+      'database_unattributed_total',
+      'Statements on a table with a shadow that said no label while labels were remembered, by policy.',
+      ['policy'],
+    ),
     envoyUp: gauge('envoy_up', '1 while Envoy serves.'),
     envoyStarts: counter('envoy_starts_total', 'Times that Envoy became ready.'),
     refusals: counter('resources_rejected_total', 'Listeners, routes, clusters and endpoints that Envoy refused.'),
     refused: gauge('resources_refused', 'Those of them that it still refuses; what it had before stays.'),
   };
-  return { ...metrics, count, observeMemory, observeEnvoy };
+  return { ...metrics, count, observeMemory, observeEnvoy, observeDatabases };
 
   function count(direction: Direction, decision: Decision): void {
     metrics.decisions.inc({ direction, reason: decision.reason });
@@ -50,6 +63,13 @@ export function createMetrics() {
     metrics.memoryEntries.set(memory.size);
     metrics.memoryBytes.set(memory.bytes);
     for (const [event, times] of Object.entries(memory.stats)) metrics.memoryEvents.set({ event }, times);
+  }
+
+  function observeDatabases({ connections, statements, refusals, unattributed }: Counts): void {
+    metrics.databaseConnections.set(connections);
+    for (const { did, by, times } of statements) metrics.databaseStatements.inc({ did, by }, times);
+    for (const { reason, times } of refusals) metrics.databaseRefusals.inc({ reason }, times);
+    for (const { policy, times } of unattributed) metrics.databaseUnattributed.inc({ policy }, times);
   }
 
   function observeEnvoy(state: string): void {

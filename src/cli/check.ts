@@ -44,7 +44,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const { rules, services } = mesh;
   const read = [
     counted(files.length, 'file'),
-    counted(rules.traffic.length + rules.workloads.length, 'rule'),
+    counted(rules.traffic.length + rules.workloads.length + rules.databases.length, 'rule'),
     counted(services.size, 'service'),
   ].join(', ');
   const summary = `${read}: ${counted(errors, 'mistake')}, ${counted(problems.length - errors, 'warning')}`;

@@ -7,6 +7,7 @@ import * as explain from './explain.ts';
 import { print, printError } from './output.ts';
 import * as redirect from './redirect.ts';
 import * as sidecar from './sidecar.ts';
+import * as sql from './sql.ts';
 
 export type Command = {
   readonly summary: string;
@@ -15,7 +16,7 @@ export type Command = {
   readonly run: (args: readonly string[]) => Promise<number>;
 };
 
-const commands = new Map<string, Command>(Object.entries({ sidecar, redirect, check, explain, bootstrap, demo }));
+const commands = new Map<string, Command>(Object.entries({ sidecar, redirect, check, explain, sql, bootstrap, demo }));
 
 /** Runs a command line without the program's name; resolves to its exit code. */
 export async function run([name, ...args]: readonly string[]): Promise<number> {

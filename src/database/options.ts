@@ -19,8 +19,13 @@ export type ProxyOptions = {
    * the server.
    */
   readonly upstream: Target | 'proxy-protocol';
-  /** The workload's own labels. */
-  readonly labels: readonly Label[];
+  /**
+   * Where Envoy opens connections for us, told by a PROXY header where to: for pods in which our own would be led back
+   * here. They are opened directly where it is undefined.
+   */
+  readonly exit?: string | undefined;
+  /** The workload's own labels; a rule may change them. */
+  readonly labels: () => readonly Label[];
   /** What is in force now; asked for each statement. */
   readonly shadows: () => ShadowMap;
   readonly isRemembering: () => boolean;

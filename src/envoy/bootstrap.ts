@@ -2,7 +2,7 @@
 
 import type { Workload } from '../mesh/workload.ts';
 import { control, dynamicResources } from './clusters/control.ts';
-import { application, capturedClusters, marking, processor } from './clusters/own.ts';
+import { application, capturedClusters, databaseProxies, marking, processor } from './clusters/own.ts';
 import { passListener } from './listeners/captured.ts';
 import { type Resource, type RunPaths, rememberingKey } from './resource.ts';
 
@@ -55,6 +55,7 @@ export function renderBootstrap({ workload, paths, remembering }: BootstrapInput
         control(paths.controlSocket),
         ...inbound.filter(({ captured }) => !captured).map(application),
         ...(interception ? capturedClusters(interception) : []),
+        ...(interception?.databasePorts?.length ? [databaseProxies(paths.databaseSocket)] : []),
       ],
     },
     dynamic_resources: dynamicResources,

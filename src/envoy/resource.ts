@@ -29,6 +29,9 @@ export const passthroughCluster = 'passthrough';
 /** Nowhere: for who connects to what only the kernel redirects to. */
 export const blackholeCluster = 'blackhole';
 
+/** The database proxies of the lanekeeper beside this Envoy. */
+export const databaseCluster = 'lane_database';
+
 /** The instance that the client picked itself. */
 export const pickedCluster = 'picked';
 
@@ -112,6 +115,10 @@ export type RunPaths = {
   readonly adminSocket: string;
   readonly processorSocket: string;
   readonly controlSocket: string;
+  /** Where lanekeeper takes connections to databases, which begin with a PROXY header. */
+  readonly databaseSocket: string;
+  /** Where Envoy opens them for lanekeeper, told by such a header as well. */
+  readonly databaseExitSocket: string;
   /** A file or `stdout`; no access log where absent. */
   readonly accessLog?: string;
 };

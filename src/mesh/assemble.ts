@@ -2,6 +2,7 @@
 import { createParser, type Document, type SourceFile } from '../documents/parse.ts';
 import type { Problem } from '../problem.ts';
 import { type Compiled, type RuleSet, toRuleSet } from '../rules/compile.ts';
+import { shadowProblems } from '../shadow/compile.ts';
 import { conflictProblems, createConflicts, pathProblems } from './assembly/claims.ts';
 import { createLastGood, type Part, type Standing } from './assembly/last-good.ts';
 import { createPrecedence } from './assembly/precedence.ts';
@@ -46,7 +47,7 @@ export function createMeshAssembler(
   return (parts) => {
     const sources = parts.map((part) => ({ source: part.name, part, ...stand(part) }));
     const { readings, problems: precedence } = inForceOf(sources);
-    const rules = rulesOf(readings);
+    const { rules, problems: shadows } = rulesOf(readings);
     const documents = new Map<string, Document>();
     const drafts = new Map<string, Draft>();
     const kubernetes = kubernetesOf(readings);
@@ -69,6 +70,7 @@ export function createMeshAssembler(
         ...precedence,
         ...warnings,
         ...kubernetes.problems,
+        ...shadows,
         ...pathProblems(mesh, documents),
         ...conflictProblems(conflictsOf(mesh), documents),
       ],
@@ -84,16 +86,22 @@ export function createMeshAssembler(
   }
 }
 
-/** The same rule set for as long as its documents are the same. */
-function createRules(): (readings: readonly Reading[]) => RuleSet {
-  let last: { all: readonly Compiled[]; rules: RuleSet } | undefined;
+/** The same rule set for as long as its documents are the same; and what is wrong between those about databases. */
+function createRules(): (readings: readonly Reading[]) => RulesInForce {
+  let last: (RulesInForce & { readonly all: readonly Compiled[] }) | undefined;
   return (readings) => {
     const all: Compiled[] = [];
     for (const { meaning } of readings) if (meaning.kind === 'rules') all.push(meaning.compiled);
-    if (last !== undefined && hasSameItems(last.all, all)) return last.rules;
+    if (last !== undefined && hasSameItems(last.all, all)) return last;
     const rules = toRuleSet(all);
     const isSameWorkloads = last !== undefined && hasSameItems(last.rules.workloads, rules.workloads);
-    last = { all, rules: isSameWorkloads ? { ...rules, workloads: last?.rules.workloads ?? [] } : rules };
-    return last.rules;
+    last = {
+      all,
+      rules: isSameWorkloads ? { ...rules, workloads: last?.rules.workloads ?? [] } : rules,
+      problems: shadowProblems(rules),
+    };
+    return last;
   };
 }
+
+type RulesInForce = { readonly rules: RuleSet; readonly problems: readonly Problem[] };

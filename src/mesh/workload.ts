@@ -24,6 +24,8 @@ export type Interception = {
   readonly inboundPort: number;
   /** Put on every connection that Envoy opens, where the kernel's rules cannot know it by its user. */
   readonly mark?: number;
+  /** Ports of other machines that are databases: their connections go through lanekeeper. */
+  readonly databasePorts?: readonly number[];
 };
 
 export type Outbound = {

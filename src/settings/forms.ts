@@ -177,7 +177,8 @@ export function bootstrapLabel(given: string): Parsed<string> {
   }
 }
 
-function each<T>(
+/** Parts of a list, `LEFT=RIGHT` or `RIGHT` each; what is undefined is a mistake. */
+export function each<T>(
   given: string,
   expected: string,
   parse: (left: string | undefined, right: string) => T | undefined,

@@ -8,6 +8,8 @@ export function runPaths({ runDirectory, accessLog }: Settings): RunPaths {
     adminSocket: join(runDirectory, 'admin.sock'),
     processorSocket: join(runDirectory, 'extproc.sock'),
     controlSocket: join(runDirectory, 'xds.sock'),
+    databaseSocket: join(runDirectory, 'database.sock'),
+    databaseExitSocket: join(runDirectory, 'database-exit.sock'),
     ...(accessLog !== undefined && { accessLog }),
   };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { passPort } from '../envoy/listeners/captured.ts';
 import { type Address, type Workload, workloadLabelKey } from '../mesh/workload.ts';
 import type { Problem, Result } from '../problem.ts';
+import { type DatabaseSettings, databaseContradictions, databaseSettings } from './database.ts';
 import { readFlags } from './flags.ts';
 import * as form from './forms.ts';
 import { type SettingName, settingTable, variableOf } from './table.ts';
@@ -12,6 +13,7 @@ export type Settings = {
   readonly workload: Workload;
   readonly config: readonly string[];
   readonly nacos?: NacosSettings;
+  readonly database: DatabaseSettings;
   readonly runDirectory: string;
   /** File of what was good last. */
   readonly snapshot: string;
@@ -68,6 +70,7 @@ export function parseSettings(
   const calls = read('calls', form.list);
   const runDirectory = read('run-dir', form.text) ?? settingTable['run-dir'].fallback;
   const nacos = nacosSettings(read);
+  const database = databaseSettings(read, interception !== undefined);
   const admin = read('admin', form.addressOrAny) ?? { address: '127.0.0.1', port: 15020 };
   const settings: Settings = {
     workload: {
@@ -82,11 +85,12 @@ export function parseSettings(
       ...(gateway && { gateway }),
       inbound: read('inbound', form.inbound) ?? [],
       outbound: read('outbound', form.outbound) ?? [],
-      ...(interception && { interception }),
+      ...(interception && { interception: { ...interception, databasePorts: database.ports } }),
       ...(calls && { calls }),
     },
     config: read('config', form.list) ?? [],
     ...(nacos && { nacos }),
+    database,
     runDirectory,
     snapshot: read('snapshot', form.text) ?? join(runDirectory, 'last-good.json'),
     admin,
@@ -104,15 +108,17 @@ export function parseSettings(
     takeOver: read('take-over', form.oneOf(['yes', 'no'])) === 'yes',
     socketGroup: read('socket-group', form.count),
   };
-  const listens = (['gateway', 'inbound', 'outbound', 'intercept'] as const).some((name) => textOf(name) !== '');
+  const listens = (['gateway', 'inbound', 'outbound', 'intercept', 'database'] as const).some(
+    (name) => textOf(name) !== '',
+  );
   if (!listens && textOf('envoy') !== 'external')
     problems.push(
       mistake(
         '--inbound',
-        'found neither --gateway nor --inbound nor --outbound nor --intercept, expected a port to listen on',
+        'found neither --gateway nor --inbound nor --outbound nor --intercept nor --database, expected a port to listen on',
       ),
     );
-  problems.push(...contradictions(settings));
+  problems.push(...contradictions(settings), ...databaseContradictions((name) => textOf(name) !== '', database));
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: settings };
 }
 
@@ -158,7 +164,7 @@ function ownLabel(env: Readonly<Record<string, string | undefined>>, problems: P
 
 const bootstrapVariable = 'OPENSERGO_BOOTSTRAP_CONFIG';
 
-function contradictions({ workload, config, admin, nacos }: Settings): Problem[] {
+function contradictions({ workload, config, admin, nacos, database }: Settings): Problem[] {
   const problems: Problem[] = [];
   if (config.length === 0 && nacos === undefined)
     problems.push(mistake('--config', 'found nothing, expected a file or folder with rules and services, or --nacos'));
@@ -188,6 +194,7 @@ function contradictions({ workload, config, admin, nacos }: Settings): Problem[]
         }))
       : []),
     ...workload.outbound.map(({ listen }) => ({ flag: '--outbound', at: listen })),
+    ...database.servers.map(({ listen }) => ({ flag: '--database', at: listen })),
     ...(admin.port === 0 ? [] : [{ flag: '--admin', at: admin }]),
   ];
   for (const [index, listen] of listens.entries()) {

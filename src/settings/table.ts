@@ -49,6 +49,49 @@ export const settingTable = {
     fallback: 'all',
     help: 'with --intercept: the services that the application calls; what it does not name passes through',
   },
+  database: {
+    value: '[ADDRESS:]PORT=HOST:PORT,…',
+    fallback: '',
+    help: 'local ports that the application calls in place of servers of MySQL or MariaDB',
+  },
+  'database-ports': {
+    value: 'PORT,…|none',
+    fallback: '3306',
+    help: 'with --intercept: ports of servers of MySQL or MariaDB, whatever their address',
+  },
+  'database-unattributed': {
+    value: 'writes=POLICY,reads=POLICY',
+    fallback: 'writes=refuse,reads=base',
+    help: 'refuse, shadow or base: a statement on a table with a shadow that says no label, while labels are remembered',
+  },
+  'database-definitions': {
+    value: 'refuse|shadow',
+    fallback: 'refuse',
+    help: 'DDL of a label: refused, or done to the shadow alone',
+  },
+  'database-statement-bytes': {
+    value: 'N',
+    fallback: '16777216',
+    help: 'the longest statement that is read; longer ones of a label are refused, of base they pass',
+  },
+  'database-certificate': {
+    value: 'FILE',
+    fallback: '',
+    help: 'PEM: applications may use TLS, and who does is served over TLS to the server as well; without one nobody may',
+  },
+  'database-key': { value: 'FILE', fallback: '', help: 'PEM: key of that certificate' },
+  'database-authority': {
+    value: 'FILE',
+    fallback: 'none: not checked',
+    help: 'PEM: authority that the certificates of servers are checked against',
+  },
+  'database-check': {
+    value: 'warn|refuse|no',
+    fallback: 'warn',
+    help: 'what is said at the start of views, triggers, keys and routines that reach a base table behind the text',
+  },
+  'database-user': { value: 'NAME', fallback: '', help: 'user of that check; without one there is none' },
+  'database-password-file': { value: 'FILE', fallback: '', help: "file with that user's password" },
   propagation: {
     value: 'trace|header',
     fallback: 'trace',

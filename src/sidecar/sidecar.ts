@@ -22,6 +22,7 @@ import { envoyAdmin } from '../supervisor/admin.ts';
 import { requestHandover, serveHandover } from '../supervisor/handover.ts';
 import { createAskGate } from '../supervisor/remembering.ts';
 import { claimSocket } from '../supervisor/socket.ts';
+import { openSidecarDatabases, type SidecarDatabases } from './databases.ts';
 import { externalEnvoy, ownEnvoy } from './envoy.ts';
 
 export type StartOptions = {
@@ -87,6 +88,7 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
       decide(question) {
         const decision = decider.decide(question);
         metrics.count(question.direction, decision);
+        if (memory && memory.size > 0) databases?.setRemembering(true);
         return { decision, before: memory && memory.size > 0 ? gate.open() : undefined };
       },
       onFailure(error) {
@@ -99,6 +101,7 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
       await (released ? server.retire(drainMs) : server.close(drainMs));
     });
 
+    let databases: SidecarDatabases | undefined;
     let reported: readonly Problem[] = [];
     const inForce = await openInForce({
       sources: sourcesOf(settings),
@@ -107,6 +110,7 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
         report(generation, reported, { metrics, log });
         reported = generation.problems;
         decider.use(generation.mesh); // before the routes: what they ask is answered by the new rules
+        databases?.use(generation.mesh);
         envoy.update(generation);
       },
     });
@@ -118,6 +122,11 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
     memory?.load(earlier?.dump ?? []);
     socket.publish();
     memory?.load((await earlier?.taken()) ?? []); // what it was asked between the two
+    const { mesh } = inForce.generation;
+    const replace = earlier !== undefined;
+    databases = await openSidecarDatabases({ settings, paths, mesh, memory, metrics, log, replace });
+    closers.push((drainMs) => databases?.close(drainMs));
+    databases?.setRemembering(memory !== undefined && memory.size > 0);
     if (memory && memory.size > 0) void gate.open(); // so says its Envoy already, and must not be told otherwise
 
     const admin = await openAdmin({
@@ -126,6 +135,7 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
       problems: () => [...inForce.generation.problems, ...envoy.problems],
       async metrics() {
         metrics.observeMemory(memory);
+        await databases?.observe();
         metrics.askGateOpen.set(gate.isOpen ? 1 : 0);
         return `${await metrics.registry.metrics()}${renderLaneStatistics(await envoy.statistics())}`;
       },
@@ -137,7 +147,9 @@ export async function startSidecar(settings: Settings, log: Logger, options: Sta
     signal?.throwIfAborted();
     const sweeper = setInterval(() => {
       memory?.sweep();
-      if (memory?.size === 0 && envoy.isReady) gate.close();
+      if (memory?.size !== 0) return;
+      databases?.setRemembering(false);
+      if (envoy.isReady) gate.close();
     }, sweepEvery(settings.memory.ttlMs));
     closers.push(() => clearInterval(sweeper));
     const next = await claimSocket(handoverPath, { replace: true });

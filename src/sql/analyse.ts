@@ -75,6 +75,7 @@ function statementOf({ text, mode, tokens, isBody }: Given, within: (text: strin
     qualifiers: reading.qualifiers,
     changes: reading.changes,
     ctes: reading.ctes,
+    labels: reading.labels,
     obstacle: reading.obstacle,
     found: reading.found,
     dynamic: reading.dynamic,

@@ -70,8 +70,10 @@ export type Statement = Span & {
   readonly tables: readonly TableReference[];
   readonly qualifiers: readonly Qualifier[];
   readonly changes: readonly SessionChange[];
+  /** Select items without alias in which tables are named: their text is what a client sees as the column's name. */
+  readonly labels: readonly Span[];
   /** All names of its CTEs, in lower case. */
-  readonly ctes: readonly string[];
+  readonly ctes: ReadonlySet<string>;
   readonly obstacle: Obstacle | undefined;
   /** What it was that could not be accounted for, for a message. */
   readonly found: string | undefined;

@@ -4,10 +4,11 @@ import type { Mode } from './mode.ts';
 import type { Reason } from './refusals.ts';
 import type { Shadows, TableName } from './shadows.ts';
 import { applyEdits, type Edit } from './splice/edits.ts';
+import { editLabels } from './splice/labels.ts';
 import { editQualifiers } from './splice/qualifiers.ts';
 import { type Exchange, editTable } from './splice/tables.ts';
-import { afterStatement, tableKey } from './temporary.ts';
-import { literalOf, lowerCase } from './tokens/token.ts';
+import { afterStatement, changesTemporary, tableKey } from './temporary.ts';
+import { literalOf } from './tokens/token.ts';
 
 export type DivertOptions = {
   /** The session's default database. */
@@ -62,23 +63,31 @@ type Found = { readonly edits: Edit[]; readonly tables: Diverted[] };
 function divertStatement(text: string, statement: Statement, now: Now, found: Found): Refusal | undefined {
   const { obstacle, verb, dynamic } = statement;
   const isPrepared = verb === 'EXECUTE' && statement.prepared !== undefined && now.prepared?.has(statement.prepared);
-  if (obstacle !== undefined && !isPrepared) return refuse(obstacle, `${verb}: found ${statement.found}`);
-  if (dynamic !== undefined) return divertLiteral(text, dynamic, now, found);
+  if (obstacle !== undefined && !isPrepared)
+    return refuse(obstacle, statement.found === verb ? verb : `${verb}: found ${statement.found}`);
+  if (dynamic !== undefined) {
+    // When it is executed nobody will see that a table comes or goes.
+    const isDeferred = verb === 'PREPARE' && dynamic.analysis.statements.some(changesTemporary);
+    if (isDeferred) return refuse('dynamic', 'PREPARE of what makes or drops a table');
+    return divertLiteral(text, dynamic, now, found);
+  }
+  const isDefined = statement.kind === 'definition' && now.definitions === 'refuse';
+  if (isDefined && !isOfTemporary(statement, now)) return refuse('definition', `${verb} under a label`);
   const exchanges: Exchange[] = [];
   for (const reference of statement.tables) {
     const exchange = exchangeOf(reference, statement, now);
     if (exchange !== undefined && 'do' in exchange) return exchange;
     if (exchange !== undefined) exchanges.push(exchange);
   }
-  const isDefined = statement.kind === 'definition' && now.definitions === 'refuse';
-  if (isDefined && !isOfTemporary(statement, now)) return refuse('definition', `${verb} under a label`);
   if (exchanges.length === 0) return undefined;
+  const edited = found.edits.length;
   for (const exchange of exchanges) {
     editTable(text, exchange, { statement, database: now.database }, found.edits);
     const { reference, table, shadow } = exchange;
     const { from, to, isWritten } = reference;
     found.tables.push({ table, shadow, from, to, isWritten });
   }
+  editLabels(text, statement, found.edits, edited);
   const isTold =
     statement.qualifiers.length === 0 ||
     editQualifiers({ text, statement, mode: now.mode, database: now.database, exchanges }, found.edits);
@@ -93,9 +102,11 @@ function exchangeOf(reference: TableReference, statement: Statement, now: Now): 
   if (database === undefined)
     return isWritten ? refuse('no-database', `${statement.verb} names ${table}, and no database is chosen`) : undefined;
   const name: TableName = { database, table };
-  if (isHidden(name, reference, statement, now)) return undefined;
-  const shadow =
-    now.shadows.shadowOf(name) ?? (now.mode.namesIgnoreCase ? shadowOfLower(name, now.shadows) : undefined);
+  if (isHidden(name, reference, statement, now)) {
+    const isRenamed = statement.verb === 'ALTER TABLE' && statement.tables.filter(isWrittenTo).length > 1;
+    return isRenamed ? refuse('definition', `ALTER TABLE renames the temporary ${nameText(name)}`) : undefined;
+  }
+  const shadow = now.shadows.shadowOf(name);
   if (shadow === undefined) {
     const isAtHome = !isWritten || now.shadows.isShadow(name);
     return isAtHome ? undefined : refuse('no-shadow', `${statement.verb} writes to ${nameText(name)}`);
@@ -104,10 +115,6 @@ function exchangeOf(reference: TableReference, statement: Statement, now: Now): 
   if (now.mode.charset !== 'bytes' && !isAscii(shadow.database + shadow.table))
     return refuse('charset', `${nameText(shadow)} in ${now.mode.charset}`);
   return { reference, table: name, shadow };
-}
-
-function shadowOfLower({ database, table }: TableName, shadows: Shadows): TableName | undefined {
-  return shadows.shadowOf({ database: lowerCase(database), table: lowerCase(table) });
 }
 
 /** A temporary table stands before it. What is created is not hidden by one. */
@@ -125,11 +132,15 @@ const creating = new Set([
   'DROP SEQUENCE',
 ]);
 
-/** All that it defines are temporary tables, and it gives none a name that nobody keeps account of. */
+function isWrittenTo(reference: TableReference): boolean {
+  return reference.isWritten;
+}
+
+/** All that it defines are temporary tables. */
 function isOfTemporary({ verb, tables }: Statement, now: Now): boolean {
   if (creating.has(verb)) return false;
-  const written = tables.filter(({ isWritten }) => isWritten);
-  if (written.length === 0 || (verb === 'ALTER TABLE' && written.length > 1)) return false;
+  const written = tables.filter(isWrittenTo);
+  if (written.length === 0) return false;
   return written.every((reference) => {
     const database = reference.database ?? now.database;
     return database !== undefined && now.temporary.has(tableKey({ database, table: reference.table }, now.mode));

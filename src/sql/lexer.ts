@@ -13,6 +13,15 @@ export type Lexed = {
   readonly unread: string | undefined;
 };
 
+const endless: Readonly<Record<Token['kind'], string>> = {
+  word: 'a byte that may be white space',
+  name: 'a quoted name that does not end',
+  string: 'a string that does not end',
+  number: 'a number that is none',
+  variable: 'a variable that does not end',
+  symbol: 'a symbol',
+};
+
 /** All tokens of a text, `;` among them. */
 export function tokenize(text: string, mode: Mode): Lexed & { readonly comments: readonly string[] } {
   const comments: string[] = [];
@@ -41,7 +50,7 @@ export function readStatement(
   const parentheses: Token[] = [];
   let isInCode = false;
   let at = from;
-  const stop = (what: string): Lexed => ({ tokens, to: text.length, unread: `${what} at byte ${at}` });
+  const stop = (what: string, byte = at): Lexed => ({ tokens, to: text.length, unread: `${what} at byte ${byte}` });
   while (at < text.length) {
     const code = text.charCodeAt(at);
     if (isSpace(code)) {
@@ -76,7 +85,9 @@ export function readStatement(
     } else if (code === 0x40) {
       kind = 'variable';
       to = endOfVariable(text, at, mode);
-    } else if (code === 0x23 || (code === 0x2d && next === 0x2d && opensLineComment(text.charCodeAt(at + 2)))) {
+    } else if (code === 0x23 || (code === 0x2d && next === 0x2d && opensLineComment(text.charCodeAt(at + 2), mode))) {
+      // Control characters and white space are other bytes too in some charsets.
+      if (code === 0x2d && mode.charset === 'single' && text.charCodeAt(at + 2) > 127) return stop('a -- with a doubt');
       const end = text.indexOf('\n', at);
       const comment = text.slice(at + (code === 0x23 ? 1 : 2), end < 0 ? text.length : end);
       if (comment.includes('\0')) return stop('a NUL in a comment');
@@ -85,6 +96,7 @@ export function readStatement(
       continue;
     } else if (code === 0x2f && next === 0x2a) {
       const opening = openComment(text, at, mode);
+      if (opening.is === 'doubt') return stop('a comment for a version of six digits');
       if (opening.is === 'code') isInCode = true;
       else if (opening.to < 0) return stop('a comment that does not end');
       else if (opening.said) comments.push(text.slice(at + 2, opening.to - 2));
@@ -100,7 +112,7 @@ export function readStatement(
       to = endOfNumber(text, at) ?? -1;
     } else if (code === 0x5c && next === 0x4e) to = at + 2;
     else if (code === 0 || code === 0x5b) return stop(code === 0 ? 'a NUL' : 'a [');
-    if (to < 0) return stop(kind === 'number' ? 'a number that is none' : `a ${kind} that does not end`);
+    if (to < 0) return stop(endless[kind]);
     const token = { kind, from: at, to, word: wordOf(text, kind, at, to), closing: -1 };
     tokens.push(token);
     at = to;
@@ -108,12 +120,13 @@ export function readStatement(
     if (code === 0x28) parentheses.push(token);
     else if (code === 0x29) {
       const opened = parentheses.pop();
-      if (opened === undefined) return stop('a ) too many');
+      if (opened === undefined) return stop('a ) too many', token.from);
       opened.closing = tokens.length - 1;
     } else if (code === 0x3b) break;
   }
   if (isInCode) return stop('a comment of code that does not end');
-  if (parentheses.length > 0) return stop('a ( without its )');
+  const open = parentheses.pop();
+  if (open !== undefined) return stop('a ( without its )', open.from);
   return { tokens, to: at, unread: undefined };
 }
 

@@ -18,8 +18,7 @@ export function namesMapped(
   let [read, written, unclear] = [false, false, analysis.unread !== undefined];
   let now = database;
   for (const { tables, obstacle, kind, dynamic, changes } of analysis.statements) {
-    if (kind === 'unknown' || (obstacle !== undefined && obstacle !== 'server' && obstacle !== 'server-file'))
-      unclear = true;
+    if (kind === 'unknown' || obstacle === 'unread') unclear = true;
     for (const { database: named = now, table, isWritten, isTemporary } of tables) {
       if (named === undefined || isTemporary || !isMapped({ database: named, table })) continue;
       if (isWritten) written = true;

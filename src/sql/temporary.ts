@@ -15,6 +15,7 @@ export function temporaryAfter(
   given: { readonly database: string | undefined; readonly temporary: ReadonlySet<string> },
 ): ReadonlySet<string> {
   let { database, temporary } = given;
+  if (analysis.unread !== undefined) return none;
   for (const statement of analysis.statements) {
     temporary = afterStatement(statement, { database, temporary }, analysis.mode);
     for (const change of statement.changes) if (change.what === 'database') database = change.value;
@@ -22,15 +23,25 @@ export function temporaryAfter(
   return temporary;
 }
 
-/** The same set where the statement makes and drops none. */
+const none: ReadonlySet<string> = new Set();
+
+export function changesTemporary({ verb }: Pick<Statement, 'verb'>): boolean {
+  return verb === 'DROP TABLE' || verb === 'DROP TEMPORARY TABLE' || verb === 'CREATE TEMPORARY TABLE';
+}
+
+/**
+ * The same set where the statement makes and drops none; empty where it may have dropped any: who is not known to be
+ * temporary is diverted or refused, which harms nobody's rows.
+ */
 export function afterStatement(
-  { verb, tables, dynamic }: Statement,
+  { verb, kind, tables, dynamic }: Statement,
   { database, temporary }: { readonly database: string | undefined; readonly temporary: ReadonlySet<string> },
   mode: Mode,
 ): ReadonlySet<string> {
   if (verb === 'EXECUTE' && dynamic !== undefined) return temporaryAfter(dynamic.analysis, { database, temporary });
-  const isDrop = verb === 'DROP TABLE' || verb === 'DROP TEMPORARY TABLE';
-  if (!isDrop && verb !== 'CREATE TEMPORARY TABLE') return temporary;
+  if (kind === 'unknown') return none;
+  if (!changesTemporary({ verb })) return temporary;
+  const isDrop = verb !== 'CREATE TEMPORARY TABLE';
   let after: Set<string> | undefined;
   for (const table of tables) {
     const name = { database: table.database ?? database, table: table.table };

@@ -59,6 +59,7 @@ export const tables = [
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const { labels = [], rules = shadowTable, sql = tables, server = await startServer(), ...more } = options;
   const events: DatabaseEvent[] = [];
+  const own = labels.map(label);
   const connections: Connection[] = [];
   let shadows: ShadowMap = compileShadows(rulesOf(rules));
   const direct = async (given: ConnectionOptions = {}) => {
@@ -72,7 +73,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const given: ProxyOptions = {
     listen: { address: '127.0.0.1', port: 0 },
     upstream: { host: server.address, port: server.port },
-    labels: labels.map(label),
+    labels: () => own,
     shadows: () => shadows,
     isRemembering: () => false,
     recall: () => Promise.resolve({ outcome: 'none' }),

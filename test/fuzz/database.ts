@@ -127,7 +127,7 @@ export const connectionTarget: Target = {
         openProxy({
           listen: { address: '127.0.0.1', port: 0 },
           upstream: { host: '127.0.0.1', port },
-          labels,
+          labels: () => labels,
           shadows: () => map,
           isRemembering: () => true,
           recall: () => Promise.resolve({ outcome: 'none' }),

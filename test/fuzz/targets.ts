@@ -5,6 +5,7 @@ import { connectionTarget, repliesTarget } from './database.ts';
 import { headersTarget } from './headers.ts';
 import { messagesTarget } from './messages.ts';
 import { rulesTarget } from './rules.ts';
+import { sqlTarget } from './sql.ts';
 import { traceTarget } from './trace.ts';
 
 export type Target = {
@@ -23,6 +24,7 @@ export const targets: Readonly<Record<string, Target>> = {
   trace: traceTarget,
   headers: headersTarget,
   messages: messagesTarget,
+  sql: sqlTarget,
   replies: repliesTarget,
   connections: connectionTarget,
 };

@@ -41,6 +41,12 @@ function serviceDocuments(network: Network, without: readonly string[]): string 
       addresses: addresses('b-grpc'),
       instances: instances(['b', 'b-gray'], ports.grpc),
     }),
+    stringify({
+      apiVersion: 'traffic.opensergo.io/v1alpha1',
+      kind: 'WorkloadLabelRule',
+      metadata: { name: 'orders', namespace: 'demo' },
+      spec: { workloadLabels: ['gray'], selector: { db: 'shop', table: 'orders_gray' } },
+    }),
     service('data', { ports: [{ port: 3306, protocol: 'tcp' }], addresses: addresses('data') }),
   ].join('---\n');
 }

@@ -7,7 +7,13 @@ import { serviceText } from '../mesh/fixture.ts';
 import { trafficRule } from '../rules/fixture.ts';
 
 const key = 'traffic.opensergo.io/label';
-const paths = { adminSocket: '/a', processorSocket: '/p', controlSocket: '/c' };
+const paths = {
+  adminSocket: '/a',
+  processorSocket: '/p',
+  controlSocket: '/c',
+  databaseSocket: '/d',
+  databaseExitSocket: '/e',
+};
 const workload: Workload = {
   name: 'a-1',
   namespace: 'default',

@@ -41,6 +41,17 @@ test('what is not said has its default', () => {
       outbound: [],
     },
     config: ['/rules'],
+    database: {
+      servers: [],
+      ports: [],
+      unattributed: { writes: 'refuse', reads: 'base' },
+      definitions: 'refuse',
+      maxStatementBytes: 16_777_216,
+      tls: undefined,
+      check: 'warn',
+      user: undefined,
+      passwordFile: undefined,
+    },
     runDirectory: '/run/lanekeeper',
     snapshot: '/run/lanekeeper/last-good.json',
     admin: port(15020),
@@ -139,6 +150,32 @@ const everySetting: Readonly<Record<SettingName, [string, string, object]>> = {
     'no',
     { workload: { interception: { outboundPort: 15001, inboundPort: 15006, mark: 1337 } } },
   ],
+  database: [
+    '13306=mysql.shop:3306, [::1]:13307=[fd00::1]:3307',
+    '13308=a:1',
+    {
+      database: {
+        servers: [
+          { listen: port(13306), host: 'mysql.shop', port: 3306 },
+          { listen: port(13307, '::1'), host: 'fd00::1', port: 3307 },
+        ],
+      },
+    },
+  ],
+  'database-ports': ['3306, 3307', 'none', { database: { ports: [3306, 3307] } }],
+  'database-unattributed': [
+    'writes=shadow, reads=refuse',
+    'base',
+    { database: { unattributed: { writes: 'shadow', reads: 'refuse' } } },
+  ],
+  'database-definitions': ['shadow', 'refuse', { database: { definitions: 'shadow' } }],
+  'database-statement-bytes': ['1000', '2000', { database: { maxStatementBytes: 1_000 } }],
+  'database-certificate': ['/c.pem', '/d.pem', { database: { tls: { certificate: '/c.pem' } } }],
+  'database-key': ['/k.pem', '/l.pem', { database: { tls: { key: '/k.pem' } } }],
+  'database-authority': ['/a.pem', '/b.pem', { database: { tls: { authority: '/a.pem' } } }],
+  'database-check': ['refuse', 'no', { database: { check: 'refuse' } }],
+  'database-user': ['me', 'x', { database: { user: 'me' } }],
+  'database-password-file': ['/p', '/q', { database: { passwordFile: '/p' } }],
   calls: ['b, c.other', 'd', { workload: { calls: ['b', 'c.other'] } }],
   propagation: ['header', 'trace', { workload: { propagation: 'header' } }],
   'edge-trace': ['keep', 'strip', { workload: { edgeTrace: 'keep' } }],
@@ -157,14 +194,22 @@ const everySetting: Readonly<Record<SettingName, [string, string, object]>> = {
   'socket-group': ['1000', '2', { socketGroup: 1_000 }],
 };
 
+/** What a setting needs beside it. */
+function besideOf(name: SettingName): string[] {
+  if (name.startsWith('nacos-')) return ['--nacos=n', '--nacos-password-file=/p'];
+  if (name === 'database-ports') return ['--intercept=yes'];
+  if (name === 'database-check') return ['--database=1=a:1', '--database-user=me'];
+  return /certificate|key|authority/.test(name) ? ['--database-certificate=/x.pem', '--database-key=/x.pem'] : [];
+}
+
 describe('every setting has a flag and a variable, and the flag wins', () => {
   test.each(Object.keys(settingTable) as SettingName[])('%s', (name) => {
     const [text, other, expected] = everySetting[name];
     const without = Object.entries(needed).filter(([flag]) => flag !== name);
-    const registry = name.startsWith('nacos-') ? ['--nacos=n', '--nacos-password-file=/p'] : [];
+    const beside = besideOf(name);
     const args = [
       ...without.map(([flag, value]) => `--${flag}=${value}`),
-      ...registry.filter((flag) => !flag.startsWith(`--${name}=`)),
+      ...beside.filter((flag) => !flag.startsWith(`--${name}=`)),
     ];
     const variable = variableOf(name);
     expect(variable).toMatch(/^LANEKEEPER_[A-Z_]+$/);
@@ -189,6 +234,35 @@ test('a user of Nacos needs a password', () => {
   ]);
 });
 
+test('settings of databases that need each other say so', () => {
+  const wrong = (...flags: string[]) => mistakes(['--config', 'a', '--inbound', '9101=8080', ...flags]);
+  expect(wrong('--database-certificate', 'a')).toEqual([
+    '--database-key: found nothing, expected a file; certificate and key go together',
+  ]);
+  expect(wrong('--database-key', 'a', '--database-authority', 'b')).toEqual([
+    '--database-certificate: found nothing, expected a file; certificate and key go together',
+    '--database-authority: found without --database-certificate; without that, servers are spoken to in clear',
+  ]);
+  expect(wrong('--database-ports', '3306', '--database-check', 'refuse')).toEqual([
+    '--database-ports: found without --intercept; name the server by --database 13306=HOST:3306',
+    '--database-check: found "refuse", which needs --database and --database-user',
+  ]);
+  expect(wrong('--intercept', 'yes', '--database-ports', '0')).toEqual([
+    '--database-ports: found "0", expected ports such as 3306,3307, or none',
+  ]);
+  expect(wrong('--database', '9101=a:3306')).toEqual([
+    '--database: found port 9101, which is listened on already (--inbound); give each listener a port of its own',
+  ]);
+});
+
+test('with interception port 3306 of other machines is a database, unless said otherwise', () => {
+  const portsOf = (flags: Partial<Record<SettingName, string>>) =>
+    settings({ intercept: 'yes', ...flags }).database.ports;
+  expect(portsOf({})).toEqual([3306]);
+  expect(portsOf({ 'database-ports': 'none' })).toEqual([]);
+  expect(settings({}).database.ports).toEqual([]);
+});
+
 test('a port alone is one that the kernel redirects, and without interception a mistake', () => {
   const captured = { listen: port(8080, '0.0.0.0'), application: port(8080, '0.0.0.0'), captured: true };
   expect(settings({ inbound: '8080,8081/edge', intercept: 'yes' })).toMatchObject({
@@ -207,6 +281,10 @@ describe('a value that is none is answered with what was expected', () => {
     '1 to 63 letters, digits, "-", "_" or ".", beginning and ending with a letter or digit, and not "base" (that is no label)';
   test.each<[SettingName, string, string]>([
     ['name', 'a b', 'a name such as orders-7d4f'],
+    ['database', '13306=a', 'ports and servers such as 13306=mysql.shop:3306, not "13306=a"'],
+    ['database', '13306=a:65536', 'ports and servers such as 13306=mysql.shop:3306, not "13306=a:65536"'],
+    ['database-unattributed', 'write=base', 'refuse, shadow or base, or one for each: writes=refuse,reads=base'],
+    ['database-unattributed', 'writes=no', 'refuse, shadow or base, or one for each: writes=refuse,reads=base'],
     ['namespace', '-a', 'a name such as orders-7d4f'],
     ['labels', 'app', 'labels such as app=orders,version=v2, not "app"'],
     ['labels', '=a', 'labels such as app=orders,version=v2, not "=a"'],
@@ -275,7 +353,7 @@ test('every mistake is reported at once, by the name of the flag or variable tha
 describe('a command line', () => {
   test('without anything says what is needed', () => {
     expect(mistakes([])).toEqual([
-      '--inbound: found neither --gateway nor --inbound nor --outbound nor --intercept, expected a port to listen on',
+      '--inbound: found neither --gateway nor --inbound nor --outbound nor --intercept nor --database, expected a port to listen on',
       '--config: found nothing, expected a file or folder with rules and services, or --nacos',
     ]);
   });

@@ -153,6 +153,8 @@ test(`${streams} requests of a stock Envoy, which resets every stream: 0 labels 
     adminSocket: join(folder, 'admin.sock'),
     processorSocket: join(folder, 'extproc.sock'),
     controlSocket: join(folder, 'xds.sock'),
+    databaseSocket: join(folder, 'database.sock'),
+    databaseExitSocket: join(folder, 'database-exit.sock'),
   };
   const bootstrap = renderStandalone(
     renderBootstrap({ workload: gateway, paths, remembering: false }),

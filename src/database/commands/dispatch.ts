@@ -91,7 +91,7 @@ function other(session: Session, packet: Packet, course: Course): undefined {
   const { expected } = leg;
   const code = packet.payload[0] ?? -1;
   if (harmless.has(code)) leg.send(packet.raw, expected.one);
-  else if (options.labels.length > 0 && !options.shadows().isEmpty)
+  else if (options.labels().length > 0 && !options.shadows().isEmpty)
     session.refuse(packet, { reason: 'unknown-command', message: `found the command ${code}, expected a statement` });
   else if (code === command.fieldList) leg.send(packet.raw, expected.fields);
   else if (code === command.binlogDump || code === command.binlogDumpGtid) {

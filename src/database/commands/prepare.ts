@@ -28,7 +28,7 @@ export function takePrepare(session: Session, packet: Packet): Promise<void> | u
 function prepare(session: Session, packet: Packet): Promise<void> | undefined {
   const { options, state, memory } = session;
   const { mode, database, temporary, texts, variables } = state;
-  if (options.labels.length === 0) return sent(session, packet, undefined);
+  if (options.labels().length === 0) return sent(session, packet, undefined);
   if (mode === undefined) {
     session.refuse(packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
     return undefined;

@@ -43,3 +43,8 @@ function readText(bytes: Buffer): ProxyHeader {
   if (found === null || end + 2 > longestText) return invalid;
   return { state: 'read', destination: { host: found[1] ?? '', port: Number(found[2]) }, bytes: end + 2 };
 }
+
+/** Version 1. Whose the connection is nobody asks; the form wants an address of one family. */
+export function writeProxyHeader({ host, port }: Destination): string {
+  return host.includes(':') ? `PROXY TCP6 ::1 ${host} 1 ${port}\r\n` : `PROXY TCP4 127.0.0.1 ${host} 1 ${port}\r\n`;
+}

@@ -33,8 +33,8 @@ export type Attributor = {
 };
 
 export type AttributorOptions = {
-  /** The workload's own labels. */
-  readonly labels: readonly Label[];
+  /** The workload's own labels; a rule may change them. */
+  readonly labels: () => readonly Label[];
   /** True while any label is remembered by its trace. */
   readonly isRemembering: () => boolean;
   readonly recall: (ids: readonly TraceId[]) => Promise<Recollection>;
@@ -49,13 +49,14 @@ const untraced: Attribution = { label: undefined, by: 'memory' };
  * which two labels met says nothing.
  */
 export function createAttributor({ labels, isRemembering, recall }: AttributorOptions): Attributor {
-  const [own] = labels;
-  const ownLabel: Attribution = { label: own, by: 'workload' };
   return {
     attribute(carriers, hints) {
+      const owned = labels();
+      const [own] = owned;
       if (own !== undefined) {
-        const said = labels.length === 1 ? undefined : spoken(carriers, hints);
-        return said?.refusal === undefined && said?.label && labels.includes(said.label) ? said : ownLabel;
+        const said = owned.length === 1 ? undefined : spoken(carriers, hints);
+        if (said?.refusal === undefined && said?.label && owned.includes(said.label)) return said;
+        return { label: own, by: 'workload' };
       }
       const said = spoken(carriers, hints);
       if (said !== undefined) return said;
@@ -121,5 +122,5 @@ function requestFrom(values: ReadonlyMap<string, string>): Request {
 }
 
 function unreadable(by: By, found: string): string {
-  return `found ${JSON.stringify(found.slice(0, 80))} in a ${by}, expected one label`;
+  return `found ${JSON.stringify(found.slice(0, 80))} in the ${by}, expected one label`;
 }

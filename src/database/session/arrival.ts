@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
 import { capability, has } from '../handshake/capabilities.ts';
 import { type Greeting, readGreeting } from '../handshake/greeting.ts';
-import { readProxyHeader } from '../handshake/proxy-header.ts';
+import { readProxyHeader, writeProxyHeader } from '../handshake/proxy-header.ts';
 import { readResponse } from '../handshake/response.ts';
 import type { ProxyOptions, Target, TlsOptions } from '../options.ts';
 import { complaint } from '../packets/answers.ts';
@@ -32,7 +32,7 @@ export async function arrive(client: Socket, options: ProxyOptions): Promise<Arr
   const clientSide = openSide(client);
   const target = options.upstream === 'proxy-protocol' ? await headed(clientSide) : options.upstream;
   if (target === undefined) return fail(client, undefined, 'found no PROXY header, expected one before the first byte');
-  const server = 'path' in target ? connect(target.path) : connect(target);
+  const server = dial(target, options.exit);
   server.setNoDelay(true);
   const serverSide = openSide(server);
   const onGone = () => server.destroy();
@@ -104,6 +104,15 @@ function originate(socket: Socket, { authority }: Extract<TlsOptions, { mode: 't
     rejectUnauthorized: authority !== undefined,
     checkServerIdentity: () => undefined,
   });
+}
+
+/** By `exit` where there is one: the header is what the kernel's redirection is to Envoy. */
+function dial(target: Target, exit: string | undefined): Socket {
+  if ('path' in target) return connect(target.path);
+  if (exit === undefined) return connect(target);
+  const socket = connect(exit);
+  socket.write(writeProxyHeader(target));
+  return socket;
 }
 
 async function headed(side: Side): Promise<Target | undefined> {

@@ -240,6 +240,6 @@ function mayPass({ options, state, wire, active, leg }: Session, head: Buffer): 
   const query = readQuery(head, wire.clientHasAttributes);
   if (query === undefined || query.attributes.size > 0) return false;
   if (options.shadows().isEmpty) return true;
-  if (options.labels.length > 0 || state.variables.size > 0) return false;
+  if (options.labels().length > 0 || state.variables.size > 0) return false;
   return !options.isRemembering() || options.unattributed.writes === 'base';
 }

@@ -50,7 +50,6 @@ export type SessionOptions = Pick<Session, 'options' | 'judge' | 'memory' | 'wir
 
 export function createSession(given: SessionOptions): Session {
   const { options, leg, state } = given;
-  const isLabelled = options.labels.length > 0;
   let learning: Promise<void> | undefined;
   const session: Session = {
     ...given,
@@ -61,7 +60,10 @@ export function createSession(given: SessionOptions): Session {
     elsewhere: 0,
     isPlain() {
       if (state.unsettled > 0 || session.active !== leg) return false;
-      return options.shadows().isEmpty || (!isLabelled && state.variables.size === 0 && !options.isRemembering());
+      return (
+        options.shadows().isEmpty ||
+        (options.labels().length === 0 && state.variables.size === 0 && !options.isRemembering())
+      );
     },
     ready() {
       if (state.unsettled > 0) return session.active.idle().then(() => session.ready());

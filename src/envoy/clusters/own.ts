@@ -6,6 +6,7 @@ import {
   applicationCluster,
   blackholeCluster,
   capturedCluster,
+  databaseCluster,
   passthroughCluster,
   pickedCluster,
   processorCluster,
@@ -44,6 +45,28 @@ export function capturedClusters({ mark }: Interception): Resource[] {
     originalDestination(passthroughCluster, '5s'),
     { name: blackholeCluster, type: 'STATIC', connect_timeout: '1s' },
   ];
+}
+
+/** The proxies of databases in lanekeeper: a PROXY header says where the application was going. */
+export function databaseProxies(socket: string): Resource {
+  return {
+    name: databaseCluster,
+    type: 'STATIC',
+    connect_timeout: '1s',
+    ...unlimited,
+    transport_socket: {
+      name: 'envoy.transport_sockets.upstream_proxy_protocol',
+      typed_config: {
+        '@type': typeUrl('extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport'),
+        config: { version: 'V1' },
+        transport_socket: {
+          name: 'envoy.transport_sockets.raw_buffer',
+          typed_config: { '@type': typeUrl('extensions.transport_sockets.raw_buffer.v3.RawBuffer') },
+        },
+      },
+    },
+    load_assignment: socketAssignment(databaseCluster, socket),
+  };
 }
 
 /** SO_MARK on what is opened. */

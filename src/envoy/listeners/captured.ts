@@ -1,7 +1,14 @@
 // Listeners for connections that the kernel redirects (`lanekeeper redirect`): HTTP where a port is declared, else bytes.
 
 import type { Address, Interception } from '../../mesh/workload.ts';
-import { blackholeCluster, capturedCluster, passthroughCluster, type Resource, typeUrl } from '../resource.ts';
+import {
+  blackholeCluster,
+  capturedCluster,
+  databaseCluster,
+  passthroughCluster,
+  type Resource,
+  typeUrl,
+} from '../resource.ts';
 import { listenAt } from './address.ts';
 
 /** Port of the listener that only passes bytes on, and so needs no control plane: for `lanekeeper redirect --outbound-port`. */
@@ -27,18 +34,24 @@ export const passListener: Resource = {
  * lane of connections that are opened early and used late (pod-interception.md 3). All declared ports share one chain.
  */
 export function outboundCapture(
-  { outboundPort }: Interception,
+  { outboundPort, databasePorts = [] }: Interception,
   httpPorts: readonly number[],
   http: Resource,
 ): Resource {
-  const chains = [{ ...http, name: 'http' }, tcpChain('blackhole', blackholeCluster)];
+  const database = databasePorts.length > 0 ? [tcpChain('database', databaseCluster)] : [];
+  const chains = [{ ...http, name: 'http' }, tcpChain('blackhole', blackholeCluster), ...database];
   return {
     name: 'captured_outbound',
     ...listenAt([loopback4(outboundPort), loopback6(outboundPort)]),
     traffic_direction: 'OUTBOUND',
     listener_filters: [originalDestination],
     filter_chain_matcher: byPort(
-      new Map([...httpPorts.map((port) => [port, 'http'] as const), [outboundPort, 'blackhole']]),
+      // A port that a service declares as HTTP is one, whatever other machines have there.
+      new Map([
+        ...databasePorts.map((port) => [port, 'database'] as const),
+        ...httpPorts.map((port) => [port, 'http'] as const),
+        [outboundPort, 'blackhole'],
+      ]),
     ),
     filter_chains: chains,
     default_filter_chain: tcpChain('outbound_bytes', passthroughCluster),
@@ -61,6 +74,25 @@ export function inboundCapture({ inboundPort }: Interception, chains: readonly R
     listener_filters: [originalDestination],
     filter_chains: [blackhole, ...chains],
     default_filter_chain: tcpChain('inbound_bytes', capturedCluster),
+  };
+}
+
+/**
+ * What lanekeeper opens to databases where the kernel knows Envoy by its mark alone, which Node cannot set: lanekeeper's own
+ * connection would be led here again.
+ */
+export function databaseExit(path: string): Resource {
+  return {
+    name: 'database_exit',
+    address: { pipe: { path, mode: 0o600 } },
+    traffic_direction: 'OUTBOUND',
+    listener_filters: [
+      {
+        name: 'envoy.filters.listener.proxy_protocol',
+        typed_config: { '@type': typeUrl('extensions.filters.listener.proxy_protocol.v3.ProxyProtocol') },
+      },
+    ],
+    filter_chains: [tcpChain('database_exit', passthroughCluster)],
   };
 }
 

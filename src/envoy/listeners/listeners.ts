@@ -1,12 +1,12 @@
 // Listeners: where callers reach this pod, and where its application calls others.
 
 import type { Mesh } from '../../mesh/mesh.ts';
-import type { Address, Inbound, Workload } from '../../mesh/workload.ts';
+import type { Address, Inbound, Interception, Workload } from '../../mesh/workload.ts';
 import type { Direction } from '../../traffic/agreement.ts';
 import type { Resource, RunPaths } from '../resource.ts';
 import { inboundPorts, inboundTable, isEdge, untrustedTable } from '../routes/tables.ts';
 import { listenAt } from './address.ts';
-import { inboundCapture, outboundCapture } from './captured.ts';
+import { databaseExit, inboundCapture, outboundCapture } from './captured.ts';
 import { connectionManager } from './connection.ts';
 import { edgeMutations, meshMutations, outboundMutations } from './headers.ts';
 
@@ -42,6 +42,7 @@ export function renderListeners(
             interception,
             captured.flatMap((port) => inboundChains(port).map((each) => atPort(each, port))),
           ),
+          ...(isMarked(interception) ? [databaseExit(paths.databaseExitSocket)] : []),
         ]
       : []),
   ];
@@ -66,6 +67,11 @@ export function renderListeners(
   function chain(direction: Direction, table: string, mutations: readonly Resource[]): Resource {
     return { filters: [connectionManager({ direction, table, mutations, paths, trustedHops: workload.trustedHops })] };
   }
+}
+
+/** True where lanekeeper cannot open connections to databases itself. */
+export function isMarked({ mark, databasePorts = [] }: Interception): boolean {
+  return mark !== undefined && databasePorts.length > 0;
 }
 
 /** A chain of a port, among those of others on one listener. */

@@ -19,7 +19,7 @@ export function editTable(
   const table = writeName(shadow.table, source);
   const qualified = `${writeName(shadow.database, source)}.${table}`;
   // Without its database it could be read as a CTE of the same name.
-  const isHidden = statement.ctes.length > 0 && statement.ctes.includes(lowerCase(shadow.table));
+  const isHidden = statement.ctes.size > 0 && statement.ctes.has(lowerCase(shadow.table));
   const isQualified = databaseAt === undefined && (isHidden || shadow.database !== database);
   edits.push({ ...tableAt, text: isQualified ? qualified : table });
   if (databaseAt !== undefined && shadow.database !== reference.database)

@@ -8,6 +8,7 @@ import {
   misread,
   noteTable,
   type Reading,
+  skipExpressions,
   spanOf,
   tokenAt,
   wordAt,
@@ -55,27 +56,41 @@ function behindPortion(reading: Reading, at: number): number | undefined {
   if (wordAt(reading, next) !== 'FOR' || wordAt(reading, next + 1) !== 'PORTION') return undefined;
   let set = next;
   while (set < reading.tokens.length && wordAt(reading, set) !== 'SET') set += 1;
+  skipExpressions(reading, next, set);
   return set;
 }
 
 function markAssigned(reading: Reading): void {
   const { outer, assigned } = reading;
-  for (const table of outer)
-    table.isWritten =
-      outer.length === 1 || assigned.some((column) => column === undefined || isOf(reading, column, table));
+  // Of a column without qualifier nobody knows whose it is.
+  const isAny = outer.length === 1 || assigned.includes(undefined);
+  const marked = new Set<string>();
+  for (const column of assigned) if (!isAny && column !== undefined) markMeant(reading, column, marked);
+  for (const table of outer) if (isAny) table.isWritten = true;
   if (!outer.some(({ isWritten }) => isWritten)) misread(reading, reading.tokens.length);
 }
 
-/** The qualifier may mean this factor; without databases that are known, a doubt counts for it. */
-function isOf(
-  reading: Reading,
-  { database, table }: Pick<Qualifier, 'database' | 'table'>,
-  factor: { readonly database: string | undefined; readonly alias: string },
-): boolean {
-  if (folded(table, reading.mode) !== folded(factor.alias, reading.mode)) return false;
-  if (database === undefined || factor.database === undefined) return true;
-  return folded(database, reading.mode) === folded(factor.database, reading.mode);
+/**
+ * Marks the factors that a qualifier may mean as written; without databases that are known, a doubt counts for it. True
+ * where there is one. `marked` are those that were asked for before: many may mean the same many.
+ */
+function markMeant(reading: Reading, { database, table }: Named, marked: Set<string>): boolean {
+  const { mode, outer } = reading;
+  const [alias, from] = [folded(table, mode), database === undefined ? undefined : folded(database, mode)];
+  const key = from === undefined ? alias : `${from}\0${alias}`;
+  if (marked.has(key)) return true;
+  let isMeant = false;
+  for (const factor of outer) {
+    if (folded(factor.alias, mode) !== alias) continue;
+    if (from !== undefined && factor.database !== undefined && folded(factor.database, mode) !== from) continue;
+    factor.isWritten = true;
+    isMeant = true;
+  }
+  if (isMeant) marked.add(key);
+  return isMeant;
 }
+
+type Named = Pick<Qualifier, 'database' | 'table'>;
 
 export function readDelete(reading: Reading, from: number): Read {
   const read = { verb: 'DELETE', kind: 'write' } as const;
@@ -90,7 +105,8 @@ export function readDelete(reading: Reading, from: number): Read {
     return read;
   }
   readTables(reading, behind + 1, 'factor');
-  for (let target = list; target < behind; ) target = markDeleted(reading, target);
+  const marked = new Set<string>();
+  for (let target = list; target < behind; ) target = markDeleted(reading, target, marked);
   return read;
 }
 
@@ -106,7 +122,9 @@ function readDeleteOne(reading: Reading, at: number): void {
   }
   if (wordAt(reading, next) === 'PARTITION') next = behindParentheses(reading, next + 1);
   const hasPeriod = wordAt(reading, next) === 'FOR' || wordAt(reading, next) === 'BEFORE';
+  const period = next;
   while (hasPeriod && next < reading.tokens.length && !behindPeriod.has(wordAt(reading, next))) next += 1;
+  skipExpressions(reading, period, next);
   if (next < reading.tokens.length && !behindPeriod.has(wordAt(reading, next))) misread(reading, next);
   readTables(reading, next, 'tail');
 }
@@ -127,7 +145,7 @@ function behindTargets(reading: Reading, from: number): number {
 }
 
 /** Notes a target of several, and which factors it means; the place behind it and its comma. */
-function markDeleted(reading: Reading, at: number): number {
+function markDeleted(reading: Reading, at: number, marked: Set<string>): number {
   const first = tokenAt(reading, at);
   const second = tokenAt(reading, at + 2);
   const isQualified = wordAt(reading, at + 1) === '.' && isName(second);
@@ -142,9 +160,7 @@ function markDeleted(reading: Reading, at: number): number {
     of: 'deleted',
   } as const;
   reading.qualifiers.push(target);
-  const meant = reading.outer.filter((factor) => isOf(reading, target, factor));
-  for (const factor of meant) factor.isWritten = true;
-  if (meant.length === 0) misread(reading, at);
+  if (!markMeant(reading, target, marked)) misread(reading, at);
   let next = isQualified ? at + 3 : at + 1;
   if (wordAt(reading, next) === '.') next += 2;
   return next + 1;

@@ -23,12 +23,18 @@ export function readSet(reading: Reading, from: number): Read {
     hinder(reading, 'server', `SET ${first}`);
   if (first === 'GLOBAL' && second === 'TRANSACTION') hinder(reading, 'server', 'SET GLOBAL');
   if (first === 'PASSWORD') hinder(reading, 'server', 'SET PASSWORD');
+  readTables(reading, from + 1, 'tail');
+  // `@x := …` of the SET itself is an assignment that is known better below.
+  const nested = reading.changes.splice(0);
+  let isForAll = false;
   for (let at = from + 1; at < reading.tokens.length; ) {
     const end = behindAssignment(reading, at);
-    readAssignment(reading, at, end);
+    isForAll = readAssignment(reading, { from: at, end }, isForAll);
     at = end + 1;
   }
-  readTables(reading, from + 1, 'tail');
+  const assigned = new Set(reading.changes.map((change) => (change.what === 'variable' ? change.name : '')));
+  for (const change of nested)
+    if (change.what === 'variable' && !assigned.has(change.name)) reading.changes.push(change);
   return session;
 }
 
@@ -43,33 +49,35 @@ function behindAssignment(reading: Reading, from: number): number {
 const scopes = new Set(['SESSION', 'LOCAL', 'GLOBAL', 'PERSIST', 'PERSIST_ONLY']);
 const forAll = new Set(['GLOBAL', 'PERSIST', 'PERSIST_ONLY']);
 
-function readAssignment(reading: Reading, from: number, end: number): void {
+/** A scope counts for those behind it that have none: whether GLOBAL does is given and returned. */
+function readAssignment(reading: Reading, { from, end }: { from: number; end: number }, isForAll: boolean): boolean {
   const first = tokenAt(reading, from);
   const isCharset = first.word === 'CHARACTER' && wordAt(reading, from + 1) === 'SET';
   if (first.word === 'NAMES' || first.word === 'CHARSET' || isCharset) {
     noteCharset(reading, isCharset ? from + 2 : from + 1, end);
-    return;
+    return isForAll;
   }
   const user = variableName(reading, first);
   const system = user === undefined ? systemName(reading, from) : undefined;
   let equals = system?.next ?? from + 1;
   if (wordAt(reading, equals) === ':') equals += 1;
-  if (wordAt(reading, equals) !== '=') return;
+  if (wordAt(reading, equals) !== '=') return isForAll;
   const value = literalAt(reading, equals + 1, end);
   if (user !== undefined) reading.changes.push({ what: 'variable', name: user, value });
-  else if (system?.isForAll) hinder(reading, 'server', 'SET GLOBAL');
-  else {
-    const what =
-      system?.name === 'sql_mode' ? 'sqlMode' : system?.name === 'character_set_client' ? 'charset' : undefined;
-    if (what !== undefined) reading.changes.push({ what, value });
-  }
+  if (system === undefined) return isForAll;
+  const isGlobal = system.scope === undefined ? isForAll : forAll.has(system.scope);
+  if (isGlobal) hinder(reading, 'server', 'SET GLOBAL');
+  else if (system.name === 'sql_mode') reading.changes.push({ what: 'sqlMode', value });
+  else if (system.name === 'character_set_client') reading.changes.push({ what: 'charset', value });
+  // `@@global.x` counts for itself alone.
+  return first.kind === 'variable' ? isForAll : isGlobal;
 }
 
 /** The name of a system variable in lower case, however it is written: `SESSION x`, `@@session.x`, `@@x`, `x`. */
 function systemName(
   reading: Reading,
   from: number,
-): { readonly name: string; readonly isForAll: boolean; readonly next: number } | undefined {
+): { readonly name: string; readonly scope: string | undefined; readonly next: number } {
   const { text } = reading;
   const first = tokenAt(reading, from);
   if (first.kind !== 'variable') {
@@ -77,7 +85,7 @@ function systemName(
     const name = tokenAt(reading, isScope ? from + 1 : from);
     let next = isScope ? from + 2 : from + 1;
     while (wordAt(reading, next) === '.') next += 2;
-    return { name: lowerCase(nameOf(text, name)), isForAll: isScope && forAll.has(first.word), next };
+    return { name: lowerCase(nameOf(text, name)), scope: isScope ? first.word : undefined, next };
   }
   const scope = text
     .slice(first.from + 2, first.to)
@@ -86,10 +94,10 @@ function systemName(
   if (!scopes.has(scope) || wordAt(reading, from + 1) !== '.') {
     let next = from + 1;
     while (wordAt(reading, next) === '.') next += 2;
-    return { name: scope.toLowerCase(), isForAll: false, next };
+    return { name: scope.toLowerCase(), scope: 'SESSION', next };
   }
   const name = lowerCase(nameOf(text, tokenAt(reading, from + 2)));
-  return { name, isForAll: forAll.has(scope), next: from + 3 };
+  return { name, scope, next: from + 3 };
 }
 
 /** A literal, or a word that stands for itself; undefined for DEFAULT and all that must be computed. */

@@ -1,4 +1,5 @@
 // Which reader a statement's first word calls.
+import { noteSet } from '../tables/columns.ts';
 import { readTables } from '../tables/query.ts';
 import { hinder, isName, type Reading, tokenAt, wordAt } from '../tables/reading.ts';
 import { readAlter, readCreate, readDrop, readRename } from './definition.ts';
@@ -52,7 +53,7 @@ const readers = new Map<string, Reader>([
   ['XA', plain],
   ['HELP', plain],
   ['KILL', plain],
-  ['GET', plain],
+  ['GET', readDiagnostics],
   ['SIGNAL', plain],
   ['RESIGNAL', plain],
 ]);
@@ -136,6 +137,11 @@ function readBegin(reading: Reading, at: number): Read {
 function readStart(reading: Reading, at: number): Read {
   if (wordAt(reading, at + 1) !== 'TRANSACTION') hinder(reading, 'server', 'START');
   return { verb: 'START', kind: 'session' };
+}
+
+function readDiagnostics(reading: Reading, from: number): Read {
+  for (let at = from; at < reading.tokens.length; at += 1) noteSet(reading, tokenAt(reading, at));
+  return { verb: 'GET', kind: 'session' };
 }
 
 function plain(reading: Reading, at: number): Read {

@@ -67,7 +67,7 @@ function bodyOf(reading: Reading, name: number): number | undefined {
 /** From here on, to the end of the frame, the name is a CTE. */
 function showCte(frame: Frame, reading: Reading, name: string): void {
   const key = cteKey(name, reading);
-  reading.ctes.push(lowerCase(name));
+  reading.ctes.add(lowerCase(name));
   frame.ctes ??= [];
   frame.ctes.push(key);
   reading.visible.set(key, (reading.visible.get(key) ?? 0) + 1);

@@ -2,7 +2,16 @@
 import { nameOf } from '../tokens/token.ts';
 import { isCte } from './ctes.ts';
 import { expose, type Frame } from './frame.ts';
-import { behindParentheses, isName, misread, noteTable, type Reading, tokenAt, wordAt } from './reading.ts';
+import {
+  behindParentheses,
+  isName,
+  misread,
+  noteTable,
+  type Reading,
+  skipExpressions,
+  tokenAt,
+  wordAt,
+} from './reading.ts';
 
 /** Words behind a table that are no alias. Reserved in both servers, or followed by what no alias is followed by. */
 const noAlias = new Set([
@@ -74,7 +83,7 @@ function isNoAlias(reading: Reading, at: number): boolean {
   const token = tokenAt(reading, at);
   if (token.kind !== 'word') return false;
   // A name in MySQL, where it is no keyword: `FROM orders offset`.
-  if (token.word === 'RETURNING') return reading.mode.server.flavour === 'mariadb';
+  if (token.word === 'RETURNING' || token.word === 'OFFSET') return reading.mode.server.flavour === 'mariadb';
   return noAlias.has(token.word);
 }
 
@@ -92,6 +101,7 @@ function endOfSystemTime(reading: Reading, from: number): number {
     else if (token.kind === 'word' && beyondTime.has(token.word)) break;
   }
   if (at === from) misread(reading, from);
+  skipExpressions(reading, from, at);
   return isAliasOfTime(reading, at - 1) ? at - 1 : at;
 }
 

@@ -42,6 +42,11 @@ export type Frame = {
   isRecursive: boolean;
   /** Its factors are those of the statement itself, not of a query in it: what UPDATE and DELETE may change. */
   isOuter: boolean;
+  /** Parentheses of joins: what is in them belongs to the block around. */
+  isJoin: boolean;
+  /** The first token of the select item that is being read, and how many tables were noted before it. */
+  item: number;
+  tables: number;
 };
 
 export function openFrame(state: State, pending: number): Frame {
@@ -55,6 +60,9 @@ export function openFrame(state: State, pending: number): Frame {
     cte: undefined,
     isRecursive: false,
     isOuter: false,
+    isJoin: false,
+    item: 0,
+    tables: 0,
   };
 }
 
@@ -68,6 +76,7 @@ export function openInside(frame: Frame, { pending }: Reading): Frame {
       frame.factor = undefined;
       inner.state = 'factor';
       inner.isOuter = frame.isOuter;
+      inner.isJoin = true;
       return inner;
     case 'query':
     case 'behind-cte':

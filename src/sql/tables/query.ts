@@ -4,6 +4,7 @@ import { noteColumn, noteVariable, readColumn, readInto, readSequence } from './
 import { behindCycle, closeCte, hideCtes, isWith, readCte, readWith } from './ctes.ts';
 import { readAlias, readFactor, settle } from './factor.ts';
 import { closeBlock, type Frame, openFrame, openInside, type State } from './frame.ts';
+import { closeItem, openItem } from './labels.ts';
 import { hinder, isName, misread, noteTable, type Reading, tokenAt, wordAt } from './reading.ts';
 
 /**
@@ -24,12 +25,18 @@ export function readTables(reading: Reading, from: number, state: State): number
       frame = openInside(frame, reading);
       frames.push(frame);
     } else if (token.word === ')') {
-      close(frame, reading);
+      const inner = frame;
       frames.pop();
       frame = frames[frames.length - 1] ?? openFrame('tail', 0);
+      if (inner.state === 'list') closeItem(inner, reading, at);
+      close(inner, reading, frame);
       if (frame.state === 'cte-body') closeCte(frame, reading);
     } else if (token.kind === 'symbol') {
       if (token.word === ';') break;
+      if (token.word === ',' && frame.state === 'list') {
+        closeItem(frame, reading, at);
+        openItem(frame, reading, at + 1);
+      }
       readSymbol(frame, token.word);
       if (token.word === '{' && wordAt(reading, at + 1) === 'OJ' && frame.state === 'factor') at += 1;
     } else if (token.kind === 'variable') {
@@ -41,15 +48,17 @@ export function readTables(reading: Reading, from: number, state: State): number
       at = last;
     }
   }
+  if (frame.state === 'list') closeItem(frame, reading, at);
   // CTEs of the statement stay in scope for a caller that reads on.
   if (at >= tokens.length || wordAt(reading, at) === ';') close(frame, reading);
   else closeBlock(frame, reading);
   return at;
 }
 
-function close(frame: Frame, reading: Reading): void {
+function close(frame: Frame, reading: Reading, around?: Frame): void {
   if (frame.state === 'alias') settle(frame, reading, frame.factor?.alias);
-  closeBlock(frame, reading);
+  if (frame.isJoin && around !== undefined) around.hidesTarget ||= frame.hidesTarget;
+  else closeBlock(frame, reading);
   hideCtes(frame, reading);
 }
 
@@ -60,6 +69,12 @@ function readSymbol(frame: Frame, word: string): void {
     frame.isFresh = frame.state === 'assignments';
   } else if (word !== '{') frame.isFresh = false;
 }
+
+/** Reserved words before the dot of `.orders`, which is a name of the default database. */
+const neverQualifies = new Set([
+  ...['SELECT', 'FROM', 'JOIN', 'STRAIGHT_JOIN', 'INTO', 'SET', 'TABLE', 'DISTINCT', 'ALL', 'BY', 'WHERE', 'HAVING'],
+  ...['ON', 'USING', 'AND', 'OR', 'NOT', 'IN', 'LIKE', 'BETWEEN', 'CASE', 'WHEN', 'THEN', 'ELSE', 'UPDATE', 'XOR'],
+]);
 
 type Place = { readonly frame: Frame; readonly reading: Reading; readonly at: number; readonly isTop: boolean };
 
@@ -77,6 +92,7 @@ function readWord(place: Place): number | undefined {
   if (isFresh && (frame.state === 'expression' || frame.state === 'factor') && opensQuery(reading, at)) {
     frame.state = 'query';
     frame.isOuter = false;
+    frame.isJoin = false;
   }
   switch (frame.state) {
     case 'query':
@@ -92,8 +108,12 @@ function readWord(place: Place): number | undefined {
     const { qualifier } = readColumn(reading, at);
     reading.assigned.push(qualifier);
   }
-  if (wordAt(reading, at + 1) === '.') return noteColumn(reading, at);
-  return token.kind === 'word' ? readKeyword(place, token.word) : at;
+  if (wordAt(reading, at + 1) === '.' && !neverQualifies.has(token.word)) return noteColumn(reading, at);
+  if (token.kind !== 'word') return at;
+  const wasList = frame.state === 'list';
+  const last = readKeyword(place, token.word);
+  if (wasList && (frame.state !== 'list' || token.word === 'INTO')) closeItem(frame, reading, at);
+  return last;
 }
 
 function opensQuery(reading: Reading, at: number): boolean {
@@ -106,6 +126,7 @@ function beginQuery({ frame, reading, at, isTop }: Place): number | undefined {
   switch (wordAt(reading, at)) {
     case 'SELECT':
       frame.state = 'list';
+      openItem(frame, reading, at + 1);
       return at;
     case 'WITH':
       if (isWith(reading, at)) return readWith(frame, reading, at);
@@ -136,6 +157,7 @@ function readKeyword({ frame, reading, at, isTop }: Place, word: string): number
     case 'SELECT':
       closeBlock(frame, reading);
       frame.state = 'list';
+      openItem(frame, reading, at + 1);
       return at;
     case 'FROM':
       if (state === 'expression' || isFromFirst(reading, at)) return at;
@@ -166,6 +188,7 @@ function readKeyword({ frame, reading, at, isTop }: Place, word: string): number
       const last = next === 'ALL' || next === 'DISTINCT' ? at + 1 : at;
       if (wordAt(reading, last + 1) !== '(' && !opensQuery(reading, last + 1)) return at;
       closeBlock(frame, reading);
+      frame.isJoin = false;
       frame.state = 'query';
       return last;
     }

@@ -15,8 +15,10 @@ export type Reading = {
   /** Those that mean the target, if no table of their own block takes them. */
   readonly pending: Draft<Qualifier>[];
   readonly changes: SessionChange[];
+  /** Select items that name tables, and have no alias. */
+  readonly labels: Span[];
   /** All names of CTEs, in lower case. */
-  readonly ctes: string[];
+  readonly ctes: Set<string>;
   /** Names of CTEs in scope, with how many of that name are. */
   readonly visible: Map<string, number>;
   /** The table that takes no alias in this statement: its qualifiers must change with it. */
@@ -33,7 +35,18 @@ export type Reading = {
 
 export function openReading(text: string, mode: Mode, tokens: readonly Token[]): Reading {
   return {
-    ...{ text, mode, tokens, tables: [], qualifiers: [], pending: [], changes: [], ctes: [], visible: new Map() },
+    ...{
+      text,
+      mode,
+      tokens,
+      tables: [],
+      qualifiers: [],
+      pending: [],
+      changes: [],
+      ctes: new Set(),
+      labels: [],
+      visible: new Map(),
+    },
     ...{ target: undefined, assigned: [], outer: [], obstacle: undefined, found: undefined },
     ...{ dynamic: undefined, prepared: undefined },
   };
@@ -67,6 +80,14 @@ export function misread(reading: Reading, at: number): void {
   const token = reading.tokens[at];
   const found = token === undefined ? 'the end' : JSON.stringify(reading.text.slice(token.from, token.to).slice(0, 40));
   hinder(reading, 'unread', `${found}${token === undefined ? '' : ` at byte ${token.from}`}`);
+}
+
+/** What is skipped unread must hold no query. */
+export function skipExpressions(reading: Reading, from: number, to: number): void {
+  for (let at = from; at < to; at += 1) {
+    const word = wordAt(reading, at);
+    if (word === 'SELECT' || word === 'TABLE' || word === 'VALUES') misread(reading, at);
+  }
 }
 
 /** Behind the `)` of the `(` at this place. */

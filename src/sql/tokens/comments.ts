@@ -8,7 +8,9 @@ import { isDigit } from './characters.ts';
  */
 export type Opening =
   | { readonly is: 'code'; readonly to: number }
-  | { readonly is: 'comment'; readonly to: number; readonly said: boolean };
+  | { readonly is: 'comment'; readonly to: number; readonly said: boolean }
+  /** Versions of the server read it otherwise. */
+  | { readonly is: 'doubt' };
 
 /** Reads as the server's lexer does; see `MY_LEX_LONG_COMMENT` in sql_lex.cc of either. */
 export function openComment(text: string, at: number, mode: Mode): Opening {
@@ -19,6 +21,8 @@ export function openComment(text: string, at: number, mode: Mode): Opening {
   let digits = 0;
   while (digits < 6 && isDigit(text.charCodeAt(from + digits))) digits += 1;
   if (digits < 5) return { is: 'code', to: from };
+  // Older ones take five digits for the version, and the sixth for code.
+  if (digits === 6 && mode.server.flavour === 'mysql') return { is: 'doubt' };
   if (isCodeOf(Number(text.slice(from, from + digits)), mode, isMaria)) return { is: 'code', to: from + digits };
   return { is: 'comment', to: endOfSkipped(text, from + digits), said: false };
 }

@@ -1,6 +1,6 @@
 // Where strings, quoted names, variables and numbers end.
 import type { Mode } from '../mode.ts';
-import { characterLength, isDigit, isHexDigit, isInName } from './characters.ts';
+import { characterLength, isDigit, isHexDigit, isInName, mayBeSpace } from './characters.ts';
 
 /** Behind the closing quote of a string that begins at `from`; -1 where it has none. */
 export function endOfString(text: string, from: number, mode: Mode): number {
@@ -40,11 +40,15 @@ export function endOfDigits(text: string, from: number, isBinary: boolean): numb
   return -1;
 }
 
-/** Behind the last byte of a name without quotes. */
+/** Behind the last byte of a name without quotes; -1 where a byte of it may be white space. */
 export function endOfWord(text: string, from: number, mode: Mode): number {
   let at = from;
   if (mode.charset === 'bytes') while (isInName(text.charCodeAt(at))) at += 1;
-  else while (isInName(text.charCodeAt(at))) at += characterLength(text, at, mode.charset);
+  else
+    while (isInName(text.charCodeAt(at))) {
+      if (mode.charset === 'single' && mayBeSpace(text.charCodeAt(at))) return -1;
+      at += characterLength(text, at, mode.charset);
+    }
   return at;
 }
 
@@ -88,10 +92,10 @@ export function endOfVariable(text: string, from: number, mode: Mode): number {
   const isSystem = text.charCodeAt(from + 1) === 0x40;
   const start = from + (isSystem ? 2 : 1);
   const code = text.charCodeAt(start);
-  if (code === 0x60) return endOfName(text, start, mode);
+  if (code === 0x60 || (code === 0x22 && mode.ansiQuotes)) return endOfName(text, start, mode);
   if (isSystem) return endOfWord(text, start, mode);
   if (code === 0x22 || code === 0x27) return endOfString(text, start, mode);
-  let at = start;
-  while (isInName(text.charCodeAt(at)) || text.charCodeAt(at) === 0x2e) at += 1;
+  let at = endOfWord(text, start, mode);
+  while (at >= 0 && text.charCodeAt(at) === 0x2e) at = endOfWord(text, at + 1, mode);
   return at;
 }

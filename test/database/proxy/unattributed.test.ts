@@ -80,7 +80,7 @@ describe('a statement of a base workload, while requests with a label are served
     const { client } = await open('base', 'base');
     const sql = "INSERT INTO orders VALUES (1, 'x')";
     await expect(client.query({ sql, attributes: { baggage: 'OpenSergo-Label=no label' } })).rejects.toThrow(
-      /^lanekeeper: carrier: found "OpenSergo-Label=no label" in a attribute, expected one label/,
+      /^lanekeeper: carrier: found "OpenSergo-Label=no label" in the attribute, expected one label/,
     );
   });
 

@@ -1,6 +1,6 @@
 // COM_QUERY: one text, or several parted by `;`.
 
-import { frame, type Packet } from '../packets/frames.ts';
+import { frame, longestPayload, type Packet } from '../packets/frames.ts';
 import type { Attributes } from '../payloads/query.ts';
 import { readQuery } from '../payloads/query.ts';
 import type { Leg } from '../session/leg.ts';
@@ -80,8 +80,17 @@ function carryOut(session: Session, given: Given, judgement: Judgement, text: st
 }
 
 function rewritten({ wire }: Session, { packet, textAt }: Given, text: string): Buffer {
-  const head = packet.payload.subarray(0, wire.serverHasAttributes ? textAt : 1);
-  return frame(Buffer.concat([head, Buffer.from(text, 'latin1')]), packet.sequence);
+  const { payload, sequence } = packet;
+  const head = wire.serverHasAttributes ? textAt : 1;
+  const size = head + text.length;
+  if (size >= longestPayload)
+    return frame(Buffer.concat([payload.subarray(0, head), Buffer.from(text, 'latin1')]), sequence);
+  const bytes = Buffer.allocUnsafe(4 + size);
+  bytes.writeUIntLE(size, 0, 3);
+  bytes[3] = sequence;
+  payload.copy(bytes, 4, 0, head);
+  bytes.write(text, 4 + head, 'latin1');
+  return bytes;
 }
 
 /** The packet itself; without attributes, for a server that does not know them. HOT */

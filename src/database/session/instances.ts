@@ -50,6 +50,7 @@ const maxSettings = 256;
 
 export function createInstances({ login, wire, state, openLeg, lost }: InstancesOptions): Instances {
   const opened = new Map<string, Open>();
+  let coming: Socket | undefined;
   return {
     async legOf(instance) {
       const known = opened.get(instance.name);
@@ -70,6 +71,7 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
       const all = [...opened.values()];
       opened.clear();
       for (const { leg } of all) leg.socket.destroy();
+      coming?.destroy();
     },
   };
 
@@ -78,13 +80,15 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
     const password = await passwordOf(instance);
     if (password === undefined) return refuse(name, `its password cannot be read from ${instance.passwordFile}`);
     const socket = connect({ host, port, noDelay: true });
+    coming = socket;
     const { extensions, collation: charset } = wire;
     // Those that only we have offered are taken away before its own server, and so before this one.
     const capabilities = wire.serverHasAttributes ? wire.capabilities : wire.capabilities & ~capability.queryAttributes;
     const entered = await login({ socket, user, password, database, capabilities, extensions, charset });
-    if (!entered.ok) {
+    coming = undefined;
+    if (!entered.ok || socket.destroyed) {
       socket.destroy();
-      return refuse(name, entered.why);
+      return refuse(name, entered.ok ? 'the client has left' : entered.why);
     }
     const leg = openLeg(socket);
     socket.resume();

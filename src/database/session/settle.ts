@@ -5,7 +5,7 @@ import { temporaryAfter } from '../../sql/temporary.ts';
 import type { Label } from '../../traffic/label.ts';
 import type { Expectation } from '../packets/replies.ts';
 import type { Session } from './session.ts';
-import { apply } from './state.ts';
+import { apply, type State } from './state.ts';
 
 export type Settled = {
   readonly text: string;
@@ -16,7 +16,7 @@ export type Settled = {
 /** The reply to a text that was read; where it changes nothing, the one that all share. */
 export function expectationOf(session: Session, given: Settled): Expectation {
   const { analysis, label, text } = given;
-  if (analysis === undefined || !isChanging(analysis)) return session.leg.expected.query;
+  if (analysis === undefined || !isChanging(analysis, session.state)) return session.leg.expected.query;
   const { state } = session;
   let results = 0;
   state.unsettled += 1;
@@ -44,9 +44,11 @@ export function expectationOf(session: Session, given: Settled): Expectation {
   };
 }
 
-function isChanging({ statements }: Analysis): boolean {
-  return statements.some(
+function isChanging(analysis: Analysis, state: State): boolean {
+  const isSaid = analysis.statements.some(
     ({ changes, kind, prepared, verb }) =>
       changes.length > 0 || kind === 'definition' || prepared !== undefined || verb === 'SET',
   );
+  // What is not understood may have made or dropped any temporary table.
+  return isSaid || temporaryAfter(analysis, state) !== state.temporary;
 }

@@ -1,0 +1,119 @@
+import { connect } from 'node:net';
+import { createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { capability } from '../../../src/database/handshake/capabilities.ts';
+import { login } from '../../../src/database/login/login.ts';
+import { type Server, startServer } from '../server.ts';
+import { startMysql8 } from './server.ts';
+
+const usual = capability.protocol41 | capability.secureConnection | capability.sessionTrack | capability.deprecateEof;
+
+async function enter(
+  port: number,
+  given: { user?: string; password?: string; database?: string; capabilities?: number },
+) {
+  const { user = 'me', password = '', database = 'app', capabilities = usual } = given;
+  const socket = connect({ host: '127.0.0.1', port });
+  const outcome = await login({ socket, user, password, database, capabilities, extensions: 0, charset: 45 });
+  return { outcome, socket };
+}
+
+describe('a login to MariaDB', () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await startServer();
+    const root = await createConnection({ host: '127.0.0.1', port: server.port, user: 'root' });
+    await root.query('create database app');
+    await root.query("create user 'native' identified by 'pässword'");
+    await root.query("grant all on app.* to 'native'");
+    await root.query("create user 'me' identified by ''");
+    await root.query("grant all on app.* to 'me'");
+    await root.end();
+  });
+  afterAll(() => server?.remove());
+
+  test('proves a password, and leaves the socket to the caller', async () => {
+    const { outcome, socket } = await enter(server.port, { user: 'native', password: 'pässword' });
+    expect(outcome).toEqual({ ok: true });
+    expect([socket.listenerCount('data'), socket.listenerCount('error'), socket.listenerCount('close')]).toEqual([
+      0, 0, 0,
+    ]);
+    const answered = new Promise<Buffer>((resolve) => socket.once('data', resolve));
+    socket.resume();
+    socket.write(Buffer.from('\x11\0\0\0\x03select database()', 'latin1').fill(18, 0, 1));
+    expect((await answered).toString('latin1')).toContain('app');
+    socket.destroy();
+  });
+
+  test('without a password sends none', async () => {
+    const { outcome, socket } = await enter(server.port, {});
+    expect(outcome).toEqual({ ok: true });
+    socket.destroy();
+  });
+
+  test.each([
+    ['a wrong password', { user: 'native', password: 'x' }, /^Access denied for user 'native'/],
+    [
+      'an unknown database',
+      { user: 'native', password: 'pässword', database: 'b' },
+      /^Access denied .* to database 'b'/,
+    ],
+    [
+      'what the server lacks',
+      { capabilities: usual | capability.queryAttributes },
+      /^it lacks query attributes, which/,
+    ],
+  ])("says the server's own words of %s", async (_, given, why) => {
+    const { outcome, socket } = await enter(server.port, given);
+    expect(outcome).toEqual({ ok: false, why: expect.stringMatching(why) });
+    socket.destroy();
+  });
+
+  test('says what plugin a user has that cannot be answered', async (context) => {
+    const root = await createConnection({ host: '127.0.0.1', port: server.port, user: 'root' });
+    const installed = await root.query("install soname 'auth_ed25519'").then(
+      () => true,
+      () => false,
+    );
+    if (!installed) context.skip('this server has no auth_ed25519');
+    await root.query("create user 'ed' identified via ed25519 using password('x')");
+    await root.end();
+    const { outcome, socket } = await enter(server.port, { user: 'ed', password: 'x' });
+    expect(outcome).toEqual({
+      ok: false,
+      why: expect.stringMatching(/^its user is known by client_ed25519, expected/),
+    });
+    socket.destroy();
+  });
+});
+
+describe('a login to MySQL 8', () => {
+  test('proves a password that the server has in its cache', async () => {
+    const server = await startMysql8('secret', { isKnown: true });
+    const { outcome, socket } = await enter(server.port, { password: 'secret' });
+    expect([outcome, server.seen]).toEqual([{ ok: true }, ['proof']]);
+    socket.destroy();
+    server.close();
+  });
+
+  test("sends one that it has not under the server's key", async () => {
+    const server = await startMysql8('secret', { isKnown: false });
+    const { outcome, socket } = await enter(server.port, { password: 'secret' });
+    expect([outcome, server.seen]).toEqual([{ ok: true }, ['proof', 'key', 'password']]);
+    socket.destroy();
+    server.close();
+  });
+
+  test('says that it is denied', async () => {
+    const server = await startMysql8('secret', { isKnown: true });
+    const { outcome, socket } = await enter(server.port, { password: 'wrong' });
+    expect([outcome, server.seen.at(-1)]).toEqual([{ ok: false, why: 'Access denied' }, 'wrong password']);
+    socket.destroy();
+    server.close();
+  });
+});
+
+test('nobody there, or somebody else, is said', async () => {
+  const { outcome } = await enter(1, {});
+  expect(outcome).toEqual({ ok: false, why: expect.stringContaining('ECONNREFUSED') });
+});

@@ -1,6 +1,7 @@
 // `lanekeeper demo`: the article's demonstration on this machine.
 import { parseArgs } from 'node:util';
 import { articleRules, type Demo, type DemoOptions, startDemo } from '../demo/demo.ts';
+import { patterns } from '../demo/mariadb/article.ts';
 import { serviceNames } from '../demo/topology.ts';
 import { findEnvoy } from '../supervisor/binary.ts';
 import { print, printError } from './output.ts';
@@ -19,9 +20,15 @@ Starts a gateway and services A, B and C, each in base and gray, each with its o
                            connections; applications are called by name (Linux; root, or user namespaces)
   --nacos                  services come from a real Nacos, in which the applications are registered (a binary of r-nacos
                            named by RNACOS or on the PATH; else java 17 and mvn, which fetch one)
+  --database               every call writes a row to a real MariaDB (MARIADBD, one that is installed, or Debian's package,
+                           unpacked into the cache), and the SELECTs that prove where are printed
+  --shadow table|schema|instance  with --database: rows of gray go to a table, a database, or a server of their own
   --access-log             a line for each request at each Envoy, in access.log of the demo's folder`;
 
-type Options = Pick<DemoOptions, 'port' | 'without' | 'rules' | 'propagation' | 'accessLog' | 'pods' | 'nacos'>;
+type Options = Pick<
+  DemoOptions,
+  'port' | 'without' | 'rules' | 'propagation' | 'accessLog' | 'pods' | 'nacos' | 'database'
+>;
 
 export async function run(args: readonly string[]): Promise<number> {
   const options = parse(args);
@@ -48,7 +55,9 @@ export async function run(args: readonly string[]): Promise<number> {
       return 0;
     }
     print(instructions(demo, options.rules));
+    const watching = options.database ? watch(demo) : undefined;
     await ended.promise;
+    await watching?.end();
     print('\nStopping');
     await demo.stop();
     print('Nothing is left behind');
@@ -58,6 +67,24 @@ export async function run(args: readonly string[]): Promise<number> {
   } finally {
     for (const signal of signals) process.off(signal, ended.resolve);
   }
+}
+
+/** Says what is in the tables whenever it is something else. */
+function watch(demo: Demo): { end(): Promise<void> } {
+  let looking = Promise.resolve();
+  const look = async () => {
+    const found = await demo.proof().catch(() => undefined);
+    if (found !== undefined) print(`\n${found}`);
+  };
+  const timer = setInterval(() => {
+    looking = looking.then(look);
+  }, 500);
+  return {
+    async end() {
+      clearInterval(timer);
+      await looking;
+    },
+  };
 }
 
 function instructions({ url, folder, hint }: Demo, rules: string): string {
@@ -82,6 +109,8 @@ function parse(args: readonly string[]): Options | { readonly mistakes: string[]
     'access-log': { type: 'boolean', default: false },
     pods: { type: 'boolean', default: false },
     nacos: { type: 'boolean', default: false },
+    database: { type: 'boolean', default: false },
+    shadow: { type: 'string' },
   } as const;
   let values: ReturnType<typeof parseArgs<{ options: typeof flags }>>['values'];
   try {
@@ -100,6 +129,12 @@ function parse(args: readonly string[]): Options | { readonly mistakes: string[]
     mistakes.push(`--port: found ${JSON.stringify(values.port)}, expected a port, 1 to 65535`);
   if (values.nacos && values.pods)
     mistakes.push('--nacos: found with --pods, expected one of them: the registry is not in the network of the pods');
+  if (values.database && values.pods)
+    mistakes.push('--database: found with --pods, expected one of them: the server is not in the network of the pods');
+  const shadow = patterns.find((pattern) => pattern === (values.shadow ?? 'table'));
+  if (shadow === undefined)
+    mistakes.push(`--shadow: found ${JSON.stringify(values.shadow)}, expected one of ${patterns.join(', ')}`);
+  else if (values.shadow !== undefined && !values.database) mistakes.push('--shadow: found without --database');
   if (propagation !== 'trace' && propagation !== 'header') {
     mistakes.push(`--propagation: found ${JSON.stringify(propagation)}, expected trace or header`);
     return { mistakes };
@@ -114,5 +149,6 @@ function parse(args: readonly string[]): Options | { readonly mistakes: string[]
         accessLog: values['access-log'],
         pods: values.pods,
         nacos: values.nacos,
+        database: values.database ? shadow : undefined,
       };
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type Child, moduleFile, startChild } from './child.ts';
 import { claimFolder } from './leftovers.ts';
 import { placeLocally } from './local.ts';
+import { type ArticleDatabase, type Pattern, startArticleDatabase } from './mariadb/article.ts';
 import { type NacosRegistry, nacosRegistry } from './nacos/registry.ts';
 import type { Placement, SidecarPlace } from './placement.ts';
 import { placeInPods } from './pods/placement.ts';
@@ -26,6 +27,8 @@ export type DemoOptions = {
   readonly pods: boolean;
   /** Services come from a real Nacos. */
   readonly nacos: boolean;
+  /** Every call writes a row, through its sidecar, to a real MariaDB; where the rows of gray go. */
+  readonly database: Pattern | undefined;
   readonly say: (text: string) => void;
   /** Told of a process that ended by itself. */
   readonly onLoss: (text: string) => void;
@@ -36,6 +39,8 @@ export type Demo = {
   readonly folder: string;
   /** What a person can do besides calling the gateway. */
   readonly hint: string;
+  /** Of the database: the two SELECTs and their answers, where they are others than the last time. */
+  proof(): Promise<string | undefined>;
   stop(): Promise<void>;
 };
 
@@ -51,6 +56,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const children: Child[] = [];
   let placement: Placement | undefined;
   let nacos: NacosRegistry | undefined;
+  let database: ArticleDatabase | undefined;
   let stopping = false;
   try {
     if (!(await isFree(options.port))) throw new Error(`port ${options.port} is taken; choose another with --port`);
@@ -63,9 +69,10 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   async function start(): Promise<Demo> {
     const { port, envoy, pods, say } = options;
     const members = planMembers(options.without);
+    if (options.database) database = await startArticleDatabase({ folder, pattern: options.database, say });
     placement = await (pods
       ? placeInPods({ members, gatewayPort: port, folder, files: [rules, envoy], say })
-      : placeLocally(members, port));
+      : placeLocally(members, port, database?.port));
     const { endpoint, addresses, application, sidecar, gateway } = placement;
     if (options.nacos) nacos = await nacosRegistry({ folder, rules, say });
     const registry = nacos ?? documentRegistry({ folder, rules, addresses });
@@ -84,13 +91,19 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     say(
       `Starting ${sidecars.length} lanekeepers, each with its Envoy: ${members.map(({ name }) => name).join(', ')} and the gateway`,
     );
-    const source = registry.flags;
+    const source = [...registry.flags, ...(database ? ['--config', database.rules] : [])];
     await startAll(
       members.map((member) => startSidecar(member.name, sidecar(member), [...source, ...identityOf(member)])),
     );
     await startAll([startSidecar('gateway', gateway, [...source, '--labels', 'app=spring-cloud-zuul'])]);
     await startAll(placement.openPort());
-    return { url: `http://127.0.0.1:${port}`, folder, hint: placement.hint, stop };
+    return {
+      url: `http://127.0.0.1:${port}`,
+      folder,
+      hint: placement.hint,
+      proof: async () => database?.proof(),
+      stop,
+    };
   }
 
   async function startAll(starting: readonly Promise<Child>[]): Promise<void> {
@@ -114,6 +127,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     await Promise.all(children.map((child) => child.stop()));
     await placement?.close();
     await nacos?.stop();
+    await database?.stop();
     claim.release();
   }
 

@@ -58,6 +58,8 @@ export type Workload = {
   readonly outbound: readonly Outbound[];
   /** Present where connections are redirected to Envoy, whatever their destination. */
   readonly interception?: Interception;
+  /** True where statements to databases are told apart by the trace of the request that they are for. */
+  readonly databases?: boolean;
   /** Services that are called, as in `Outbound.service`; with interception all, where absent. */
   readonly calls?: readonly string[];
 };

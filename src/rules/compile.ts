@@ -169,6 +169,11 @@ export function workloadLabels(
   return [...new Set(selecting.flatMap((rule) => rule.labels))];
 }
 
+/** True where any rule is about a database, or its shadow. */
+export function speaksOfDatabases({ workloads, databases }: RuleSet): boolean {
+  return databases.length > 0 || workloads.some(({ database }) => database !== undefined);
+}
+
 function problemsOf(result: Result<unknown>): readonly Problem[] {
   return result.ok ? [] : result.problems;
 }

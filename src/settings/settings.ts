@@ -86,6 +86,7 @@ export function parseSettings(
       inbound: read('inbound', form.inbound) ?? [],
       outbound: read('outbound', form.outbound) ?? [],
       ...(interception && { interception: { ...interception, databasePorts: database.ports } }),
+      ...(database.servers.length + database.ports.length > 0 && { databases: true }),
       ...(calls && { calls }),
     },
     config: read('config', form.list) ?? [],

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findMariadb } from '../../src/demo/mariadb/install.ts';
 import { launchMariadb, type Mariadb } from '../../src/demo/mariadb/launch.ts';
 
 export type Server = Mariadb & {
@@ -9,12 +10,9 @@ export type Server = Mariadb & {
   remove(): Promise<void>;
 };
 
-const installed = { mariadbd: '/usr/sbin/mariadbd', share: '/usr/share/mysql' };
-
 export async function startServer(flags: readonly string[] = []): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'lanekeeper-database-'));
-  // Servers that start at once would clean up each other's temporary tables.
-  const server = await launchMariadb(installed, { folder, flags: [...flags, `--tmpdir=${folder}`] });
+  const server = await launchMariadb(await findMariadb(), { folder, flags });
   return {
     ...server,
     async remove() {

@@ -5,9 +5,7 @@ import { createConnection, createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { endWithUs } from '../nacos/launch.ts';
-
-/** A server, and the folder with its system tables and messages. */
-export type Installed = { readonly mariadbd: string; readonly share: string };
+import type { Installed } from './install.ts';
 
 export type MariadbPlace = {
   /** Of data, socket and log; made where it is not there, kept where it is. */
@@ -35,7 +33,9 @@ export type Mariadb = {
 const readyWithinMs = 60_000;
 
 /** Starts it with `root` and no password; resolves when it takes connections, rejects with the end of its log. */
-export async function launchMariadb({ mariadbd, share }: Installed, place: MariadbPlace): Promise<Mariadb> {
+export async function launchMariadb(installed: Installed, place: MariadbPlace): Promise<Mariadb> {
+  const { mariadbd, share, libraries } = installed;
+  const env = libraries === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: libraries };
   const { folder, address = '127.0.0.1' } = place;
   const [data, socket, logFile] = [join(folder, 'data'), join(folder, 'mariadb.sock'), join(folder, 'log')];
   mkdirSync(folder, { recursive: true });
@@ -45,20 +45,21 @@ export async function launchMariadb({ mariadbd, share }: Installed, place: Maria
     `--user=${userInfo().username}`,
     `--datadir=${data}`,
     `--lc-messages-dir=${share}`,
+    `--character-sets-dir=${join(share, 'charsets')}`,
+    `--tmpdir=${folder}`, // servers that start at once would clean up each other's temporary tables
     '--innodb-flush-log-at-trx-commit=0',
     '--innodb-log-file-size=16M',
     '--loose-innodb-flush-method=nosync',
     '--skip-name-resolve',
     ...(place.flags ?? []),
   ];
-  if (!existsSync(join(data, 'mysql')))
-    await createData(mariadbd, share, [...common], { data, init: place.init ?? [] });
+  if (!existsSync(join(data, 'mysql'))) await createData(installed, [...common], { env, data, init: place.init ?? [] });
   const port = place.port ?? (await freePort(address));
   const log = openSync(logFile, 'a');
   const child = spawn(
     mariadbd,
     [...common, `--socket=${socket}`, `--port=${port}`, `--bind-address=${address}`, '--max-connections=2000'],
-    { stdio: ['ignore', log, log], detached: true },
+    { stdio: ['ignore', log, log], env, detached: true },
   );
   closeSync(log);
   const killer = endWithUs('kill -KILL "$1"', String(child.pid));
@@ -81,10 +82,9 @@ export async function launchMariadb({ mariadbd, share }: Installed, place: Maria
 
 /** What mariadb-install-db does, without what only a whole installation has. */
 async function createData(
-  mariadbd: string,
-  share: string,
+  { mariadbd, share }: Installed,
   flags: readonly string[],
-  { data, init }: { readonly data: string; readonly init: readonly string[] },
+  { env, data, init }: { readonly env: NodeJS.ProcessEnv; readonly data: string; readonly init: readonly string[] },
 ): Promise<void> {
   mkdirSync(data, { recursive: true });
   const files = ['mysql_system_tables.sql', 'mysql_performance_tables.sql', 'mysql_system_tables_data.sql'];
@@ -97,7 +97,7 @@ async function createData(
     ...init,
   ].join('\n');
   await new Promise<void>((resolve, reject) => {
-    const child = execFile(mariadbd, [...flags, '--bootstrap', '--skip-grant-tables'], (error, _, stderr) =>
+    const child = execFile(mariadbd, [...flags, '--bootstrap', '--skip-grant-tables'], { env }, (error, _, stderr) =>
       error ? reject(new Error(`mariadbd could not make its tables\n${stderr.slice(-3_000)}`)) : resolve(),
     );
     child.stdin?.end(`${sql}\n`);

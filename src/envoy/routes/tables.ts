@@ -4,7 +4,7 @@ import { refusingLabels } from '../../mesh/lanes.ts';
 import { findService, lanesOfWorkload, type Mesh } from '../../mesh/mesh.ts';
 import type { Inbound, Outbound, Workload } from '../../mesh/workload.ts';
 import { capturedPort, formatAddress } from '../../mesh/workload.ts';
-import { rulesFor, type TrafficRule } from '../../rules/compile.ts';
+import { rulesFor, speaksOfDatabases, type TrafficRule } from '../../rules/compile.ts';
 import { sourceHeader } from '../../traffic/source-labels.ts';
 import { capturedServices, destinationsOf, resolve } from '../destinations/destinations.ts';
 import { destinationHost, passthroughHost } from '../destinations/hosts.ts';
@@ -119,19 +119,23 @@ type InboundPort = { readonly inbound: Inbound; readonly edge: boolean; readonly
  * the processor, and no business of the application.
  */
 function applicationTable({ inbound, edge, name }: InboundPort, workload: Workload, mesh: Mesh): Resource {
+  const own = lanesOfWorkload(mesh.rules, workload)[0];
   const toApplication = { route: { cluster: applicationCluster(inbound), timeout: '0s' } };
   const labelled = withLabel({ prefix: '/' }, { safe_regex: { regex: '.+' } });
   const trace = { name: traceHeader, present_match: true };
+  // For its statements a labelled request needs a trace, where somebody before handed on only the label.
+  const needsTrace = workload.databases === true && own === undefined && speaksOfDatabases(mesh.rules);
   const labelledTrace = { ...labelled, headers: [...(labelled['headers'] as Resource[]), trace] };
   const correlates = workload.propagation === 'trace';
   const probe = { prefix: '/', headers: [{ name: 'user-agent', string_match: { prefix: 'kube-probe/' } }] };
-  const own = lanesOfWorkload(mesh.rules, workload)[0];
   const rest = { ...toApplication, ...labelling(own) };
   const gates = ruleGates(rulesFor(mesh.rules, { ...workload, edge }));
   const mayRefuse = gates.some((gate) => gate.refuse);
   const routes = [
     { name: 'in/probe', match: probe, ...toApplication },
-    ...(correlates ? [{ name: 'in/remember', match: labelledTrace, ...toApplication, ...ask }] : []),
+    ...(correlates
+      ? [{ name: 'in/remember', match: needsTrace ? labelled : labelledTrace, ...toApplication, ...ask }]
+      : []),
     { name: 'in/carried', match: labelled, ...toApplication },
     ...(mayRefuse
       ? [{ name: 'in/base:asked', match: { prefix: '/', ...answered('reason', { present_match: true }) }, ...rest }]

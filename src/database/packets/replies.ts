@@ -124,12 +124,9 @@ export function createReplies(options: RepliesOptions): Replies {
     if (left === 0) packetEnded();
   }
 
-  /** What stands before belongs to another, and goes where that goes. */
   function begin(): void {
-    const next = options.expected() ?? unasked;
-    if (next.isKept === true) flush();
-    current = next;
-    grammar.start(next.shape);
+    current = options.expected() ?? unasked;
+    grammar.start(current.shape);
   }
 
   function takePayload(size: number): void {

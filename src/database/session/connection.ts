@@ -129,7 +129,7 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     if (server.readableEnded || server.destroyed) serverLeft();
     if (client.destroyed) destroy();
     for (const socket of [client, server])
-      socket.on('error', (error) => options.log.debug({ error }, 'a database connection broke'));
+      socket.on('error', (error) => options.log.debug({ error: error.message }, 'a database connection broke'));
     client.resume();
     server.resume();
   }
@@ -161,7 +161,10 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
   }
 
   function fail(error: unknown): void {
-    options.log.error({ error }, 'a database connection is closed: its bytes could not be handled');
+    options.log.error(
+      { error: error instanceof Error ? error.stack : String(error) },
+      'a database connection is closed: its bytes could not be handled',
+    );
     destroy();
   }
 

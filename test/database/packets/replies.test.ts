@@ -14,6 +14,12 @@ const replies: readonly [string, Shape, boolean, Buffer][] = [
   ['an error', 'query', true, packets(error)],
   ['rows', 'query', false, packets([2], definition, definition, eof(), '\x01a\x01b', '\x01c\xfb', eof())],
   ['rows, EOF deprecated', 'query', true, packets([2], definition, definition, '\x01a\x01b', okBehindRows())],
+  [
+    'rows that end with words',
+    'query',
+    true,
+    packets([1], definition, '\x01a', [...okBehindRows(), 4, 100, 111, 110, 101]),
+  ],
   ['no rows', 'query', false, packets([1], definition, eof(), eof())],
   ['an error behind rows', 'query', true, packets([1], definition, '\x01a', error)],
   ['several results', 'query', true, packets(ok(more), [1], definition, '\x01a', okBehindRows(more), ok())],

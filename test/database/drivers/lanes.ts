@@ -42,7 +42,7 @@ export const remembering: StageOptions = {
 const flags = ['--max-allowed-packet=64M', '--local-infile=1'];
 
 /** The suite of a driver, once a lane; tables are fresh before each test. */
-export function inEachLane(promises: (lane: () => Lane) => void, options: StageOptions = {}): void {
+export function inEachLane(promises: (lane: () => Lane, name: Lane['name']) => void, options: StageOptions = {}): void {
   let server: Server;
   beforeAll(async () => {
     server = await startServer(flags);
@@ -61,7 +61,7 @@ export function inEachLane(promises: (lane: () => Lane) => void, options: StageO
       for (const each of tables) await root.query(each);
       root.destroy();
     });
-    promises(() => lane);
+    promises(() => lane, name);
   });
 }
 

@@ -1,0 +1,34 @@
+// PyMySQL, fetched once with pip into the cache, and a script that runs on it.
+import { execFile } from 'node:child_process';
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const version = '1.1.2';
+const cache = resolve(process.env['LANEKEEPER_CACHE'] || fileURLToPath(new URL('../../../.cache', import.meta.url)));
+const folder = join(cache, `python-pymysql-${version}`);
+// Not of the name of the module: Python would take it for that.
+const script = fileURLToPath(new URL('scenarios.py', import.meta.url));
+const run = promisify(execFile);
+
+/** Rejects where python3 or pip is missing, or PyMySQL cannot be had. */
+export async function fetchPymysql(): Promise<void> {
+  if (existsSync(folder)) return;
+  const work = `${folder}.${process.pid}`;
+  try {
+    const what = ['-q', '--no-deps', '--disable-pip-version-check', '--target', work, `PyMySQL==${version}`];
+    await run('python3', ['-m', 'pip', 'install', ...what]);
+    // Who was first has the same.
+    if (!existsSync(folder)) renameSync(work, folder);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** What a scenario of the script answers, given how to connect. */
+export async function runPymysql(scenario: string, connect: Readonly<Record<string, unknown>>): Promise<unknown> {
+  const argv = [script, scenario, JSON.stringify(connect)];
+  const { stdout } = await run('python3', argv, { env: { ...process.env, PYTHONPATH: folder }, maxBuffer: 1e8 });
+  return JSON.parse(stdout);
+}

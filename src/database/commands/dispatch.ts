@@ -91,14 +91,27 @@ function other(session: Session, packet: Packet, course: Course): undefined {
   const { expected } = leg;
   const code = packet.payload[0] ?? -1;
   if (harmless.has(code)) leg.send(packet.raw, expected.one);
+  else if (code === command.fieldList) leg.send(fieldList(session, packet), expected.fields);
   else if (options.labels().length > 0 && !options.shadows().isEmpty)
     session.refuse(packet, { reason: 'unknown-command', message: `found the command ${code}, expected a statement` });
-  else if (code === command.fieldList) leg.send(packet.raw, expected.fields);
   else if (code === command.binlogDump || code === command.binlogDumpGtid) {
     leg.send(packet.raw);
     course.surrender();
   } else leg.send(packet.raw, expected.query);
   return undefined;
+}
+
+/** Names of columns, no rows: those of the shadow, where it is in the same database. */
+function fieldList({ options, state }: Session, { payload, raw, sequence }: Packet): Buffer {
+  const [label] = options.labels();
+  const end = payload.indexOf(0, 1);
+  if (label === undefined || end < 0 || state.database === undefined) return raw;
+  const map = state.mode?.namesIgnoreCase ? options.shadows().ignoringCase : options.shadows();
+  const { database } = state;
+  const shadow = map.of(label)?.shadowOf({ database, table: payload.toString('latin1', 1, end) });
+  if (shadow?.database !== database) return raw;
+  const table = Buffer.from(shadow.table, 'latin1');
+  return frame(Buffer.concat([payload.subarray(0, 1), table, payload.subarray(end)]), sequence);
 }
 
 function chooseDatabase({ leg, state }: Session, { payload, raw }: Packet): void {

@@ -1,6 +1,8 @@
 // The database proxies of a sidecar: which ports, which labels, and what they count.
 import { readFileSync } from 'node:fs';
+import { createConnection } from 'mysql2/promise';
 import type { Logger } from 'pino';
+import { inspectDatabase } from '../database/check/inspect.ts';
 import type { TlsOptions } from '../database/options.ts';
 import type { Place, Rules } from '../database/thread/messages.ts';
 import { type Databases, openDatabases } from '../database/thread/open.ts';
@@ -13,6 +15,7 @@ import type { Memory } from '../propagation/memory.ts';
 import { none } from '../propagation/recollection.ts';
 import type { DatabaseSettings } from '../settings/database.ts';
 import type { Settings } from '../settings/settings.ts';
+import { compileShadows } from '../shadow/compile.ts';
 import { claimSocket } from '../supervisor/socket.ts';
 
 export type SidecarDatabases = {
@@ -34,6 +37,8 @@ export type DatabasesContext = {
   readonly replace: boolean;
 };
 
+const checkMs = 5_000;
+
 /** How long the lanekeeper whose place is taken may keep a port. */
 const takenMs = 10_000;
 
@@ -43,6 +48,7 @@ export async function openSidecarDatabases(context: DatabasesContext): Promise<S
   const { database, workload } = settings;
   const { servers, ports, unattributed, definitions, maxStatementBytes } = database;
   if (servers.length === 0 && ports.length === 0) return undefined;
+  await checkSchemas(context);
   const socket = ports.length > 0 ? await claimSocket(paths.databaseSocket, { replace }) : undefined;
   const exit = workload.interception && isMarked(workload.interception) ? paths.databaseExitSocket : undefined;
   const databases: Databases = await openDatabases({
@@ -72,6 +78,34 @@ export async function openSidecarDatabases(context: DatabasesContext): Promise<S
       await databases.close(drainMs);
     },
   };
+}
+
+/**
+ * `--database-check`: what is wrong with shadows, or reaches base tables behind the text, is a warning, or ends the start.
+ * Of rules that are there at the start; later ones are for `lanekeeper database check`.
+ */
+async function checkSchemas({ settings, mesh, log }: DatabasesContext): Promise<void> {
+  const { check, user, passwordFile, servers } = settings.database;
+  const map = compileShadows(mesh.rules, settings.workload.namespace);
+  if (check === 'no' || user === undefined || map.mappings.length === 0) return;
+  const wrong: string[] = [];
+  for (const { host, port } of servers) {
+    try {
+      const password = passwordFile === undefined ? '' : readFileSync(passwordFile, 'utf8').trim();
+      const connection = await createConnection({ host, port, user, password, connectTimeout: checkMs });
+      const findings = await inspectDatabase(connection, map).finally(() => connection.end());
+      for (const { severity, kind, subject, message } of findings) {
+        const text = `${host}:${port}: ${kind}: ${subject}: ${message}`;
+        log.warn(text);
+        if (severity === 'error') wrong.push(text);
+      }
+    } catch (error) {
+      const text = `${host}:${port} cannot be checked: ${error instanceof Error ? error.message : error}`;
+      log.warn(text);
+      wrong.push(text);
+    }
+  }
+  if (check === 'refuse' && wrong.length > 0) throw new Error(`--database-check refuse: ${wrong.join('; ')}`);
 }
 
 function rulesOf({ rules }: Mesh, workload: Workload): Rules {

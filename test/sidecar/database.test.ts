@@ -78,6 +78,19 @@ describe('a base workload that serves labelled requests', () => {
     expect(metrics).toMatch(/lanekeeper_database_connections [12]\n/);
   });
 
+  test('warns at the start of what reaches base behind the text, or does not start', async () => {
+    await direct.query('create view shop.v as select note from shop.orders');
+    const check = ['--database', `${port}=127.0.0.1:${server.port}`, '--database-user', 'root', '--take-over', 'yes'];
+    const refused = stage.spawnOne([...check, '--run-dir', `${stage.run}-2`, '--database-check', 'refuse']);
+    expect(await refused.exited).toBe(1);
+    expect(refused.log()).toContain('view: shop.v: found a view of shop.orders');
+    const next = await stage.start(check);
+    await lanekeeper.exited;
+    lanekeeper = next;
+    expect(lanekeeper.log()).toContain('view: shop.v: found a view of shop.orders');
+    await direct.query('drop view shop.v');
+  });
+
   test('has the next lanekeeper take its ports over, and loses no statement', async () => {
     const next = await stage.start(['--database', `${port}=127.0.0.1:${server.port}`, '--take-over', 'yes']);
     await lanekeeper.exited;

@@ -1,4 +1,5 @@
 // What an application does by JDBC, on the connection of a URL; prints what it saw as JSON.
+import java.io.ByteArrayInputStream;
 import java.math.BigDecimal;
 import java.security.MessageDigest;
 import java.sql.Connection;
@@ -39,7 +40,8 @@ public class Scenarios {
       insert.setInt(1, 1);
       insert.setString(2, "Zoë 🚀 'orders' \\ \"orders\" 灰度");
       insert.setString(3, "");
-      insert.setBytes(4, blob);
+      // In pieces of its own, where the server has prepared it.
+      insert.setBinaryStream(4, new ByteArrayInputStream(blob));
       insert.setDate(5, Date.valueOf("2024-02-29"));
       insert.setString(6, "2024-02-29 23:59:59.123456");
       insert.setBigDecimal(7, new BigDecimal("-12345678901234.567891"));

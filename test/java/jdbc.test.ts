@@ -40,9 +40,11 @@ describe.skipIf(typeof program === 'string')('an application with JDBC', () => {
         batches: [209, 'note; 109', 221],
         keys: [310, 311],
         stream: [...range(100, 309), 310, 311].reduce((sum, id) => sum + id, 0),
+        limits: [100, 101, 1, 'MADE'],
+        session: ['true', 'app', 2],
         names: ['orders', 'id', 10, 'name'],
       });
-      await lane().holds([1, 2, 11, 13, ...range(100, 309), 310, 311]);
+      await lane().holds([1, 2, 11, 13, ...range(100, 309), 310, 311, 400, 402]);
     });
   });
 });

@@ -39,13 +39,16 @@ export const remembering: StageOptions = {
     ),
 };
 
-const flags = ['--max-allowed-packet=64M', '--local-infile=1'];
+const usual = ['--max-allowed-packet=64M', '--local-infile=1'];
 
 /** The suite of a driver, once a lane; tables are fresh before each test. */
-export function inEachLane(promises: (lane: () => Lane, name: Lane['name']) => void, options: StageOptions = {}): void {
+export function inEachLane(
+  promises: (lane: () => Lane, name: Lane['name']) => void,
+  { flags = [], ...options }: StageOptions & { readonly flags?: readonly string[] } = {},
+): void {
   let server: Server;
   beforeAll(async () => {
-    server = await startServer(flags);
+    server = await startServer([...usual, ...flags]);
   });
   afterAll(() => server?.remove());
 

@@ -121,6 +121,30 @@ describe('the mariadb connector', () => {
       await lane().holds(upTo(50));
     });
 
+    test('says what its session is, and speaks accordingly before the reply', async () => {
+      const client = await connect();
+      const all = [
+        "SET sql_mode = 'ANSI_QUOTES'",
+        `INSERT INTO "orders" (id) VALUES (1)`,
+        "SET sql_mode = ''",
+        'INSERT INTO orders (id, name) VALUES (2, "orders")',
+        'USE mysql',
+        'INSERT INTO app.orders (id) VALUES (3)',
+        'USE absent',
+        'USE app',
+        'INSERT INTO orders (id) VALUES (4)',
+        'BEGIN',
+        'INSERT INTO orders (id) VALUES (5)',
+        'ROLLBACK',
+        'SET NAMES latin1',
+        "SET sql_mode = 'NO_BACKSLASH_ESCAPES'",
+        "INSERT INTO orders (id, name) SELECT 6, '\\' FROM orders WHERE id = 1 AND ' FROM orders' <> ''",
+      ].map((sql) => client.query(sql));
+      const replies = (await Promise.allSettled(all)).map(({ status }, at) => (status === 'rejected' ? [at] : []));
+      expect(replies.flat()).toEqual([6]);
+      await lane().holds([1, 2, 3, 4, 6]);
+    });
+
     test('prepares more statements than it keeps', async () => {
       const client = await connect({ prepareCacheLength: 5 });
       await Promise.all(upTo(60).map((id) => client.execute(`INSERT INTO orders (id, name) VALUES (${id}, ?)`, ['a'])));

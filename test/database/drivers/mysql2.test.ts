@@ -72,6 +72,7 @@ describe('mysql2', () => {
         const join = 'SELECT orders.id, i.id FROM orders LEFT JOIN items i ON i.id = orders.id';
         expect((await nested(join, true))[0]).toEqual([{ orders: { id: 1 }, i: { id: null } }]);
         expect((await nested(join, '_'))[0]).toEqual([{ orders_id: 1, i_id: null }]);
+        await lane().holds([1]);
       });
 
       test('streams rows', async () => {

@@ -58,6 +58,7 @@ describe.skipIf(missing !== undefined)('PyMySQL', () => {
     test('streams rows, and may end early', async () => {
       const first = upTo(3).map((id) => ({ id }));
       expect(await run('streams')).toEqual({ total: (20_000 * 20_001) / 2, first, count: 20_000 });
+      await lane().holds(upTo(20_000));
     });
 
     test('sends several statements at once, and a file of its own', async () => {

@@ -106,8 +106,11 @@ def several(connection, path):
         return {"sets": sets, "loaded": loaded}
 
 
-def session(connection):
+def session(connection, texts):
+    connection.autocommit(True)
     with connection.cursor() as cursor:
+        for text in texts:
+            cursor.execute(text)
         cursor.execute("SHOW STATUS LIKE 'Ssl_cipher'")
         secret = cursor.fetchone()[1] != ""
         cursor.execute("SELECT CURRENT_USER()")

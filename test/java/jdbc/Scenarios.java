@@ -1,4 +1,5 @@
 // What an application does by JDBC, on the connection of a URL; prints what it saw as JSON.
+import java.io.ByteArrayInputStream;
 import java.math.BigDecimal;
 import java.security.MessageDigest;
 import java.sql.Connection;
@@ -28,6 +29,8 @@ public class Scenarios {
       seen.put("keys", keys(connection));
       seen.put("stream", stream(connection, args[0].contains("useCursorFetch") || !args[0].contains(":mysql:")));
       seen.put("names", names(connection));
+      seen.put("limits", limits(connection));
+      seen.put("session", session(connection));
     }
     System.out.println(json(seen));
   }
@@ -39,7 +42,8 @@ public class Scenarios {
       insert.setInt(1, 1);
       insert.setString(2, "Zoë 🚀 'orders' \\ \"orders\" 灰度");
       insert.setString(3, "");
-      insert.setBytes(4, blob);
+      // In pieces of its own, where the server has prepared it.
+      insert.setBinaryStream(4, new ByteArrayInputStream(blob));
       insert.setDate(5, Date.valueOf("2024-02-29"));
       insert.setString(6, "2024-02-29 23:59:59.123456");
       insert.setBigDecimal(7, new BigDecimal("-12345678901234.567891"));
@@ -178,6 +182,48 @@ public class Scenarios {
       seen.add(described.getColumnLabel(1));
     }
     return seen;
+  }
+
+  /** Drivers say these before or around the statement. */
+  static Object limits(Connection connection) throws SQLException {
+    List<Object> seen = new ArrayList<>();
+    for (String sql : List.of("SELECT id FROM orders WHERE id >= 100 ORDER BY id", "UPDATE orders SET note = 'late' WHERE id = 100"))
+      try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        statement.setQueryTimeout(20);
+        statement.setMaxRows(2);
+        if (statement.execute()) {
+          ResultSet found = statement.getResultSet();
+          while (found.next()) seen.add(found.getInt(1));
+        } else seen.add(statement.getUpdateCount());
+      }
+    try (Statement statement = connection.createStatement()) {
+      statement.setQueryTimeout(20);
+      statement.setMaxRows(1);
+      ResultSet found = statement.executeQuery("SELECT {fn UCASE(orders.name)} FROM {oj orders LEFT OUTER JOIN items ON items.id = orders.id} WHERE orders.id = 310 AND {d '2024-02-29'} IS NOT NULL");
+      while (found.next()) seen.add(found.getString(1));
+    }
+    return seen;
+  }
+
+  static Object session(Connection connection) throws SQLException {
+    connection.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+    connection.setCatalog("mysql");
+    connection.setCatalog("app");
+    connection.setAutoCommit(false);
+    try (Statement statement = connection.createStatement()) {
+      statement.executeUpdate("INSERT INTO orders (id) VALUES (400)");
+      var place = connection.setSavepoint("here");
+      statement.executeUpdate("INSERT INTO orders (id) VALUES (401)");
+      connection.rollback(place);
+      connection.commit();
+      connection.setReadOnly(true);
+      statement.executeQuery("SELECT id FROM orders").close();
+      connection.commit();
+      connection.setReadOnly(false);
+      connection.setAutoCommit(true);
+      statement.executeUpdate("INSERT INTO orders (id) VALUES (402)");
+    }
+    return List.of(String.valueOf(connection.isValid(5)), connection.getCatalog(), connection.getTransactionIsolation());
   }
 
   static List<Object> column(Connection connection, String sql) throws SQLException {

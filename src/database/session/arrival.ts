@@ -65,8 +65,10 @@ async function respond(sides: Sides, greeting: Greeting, tls: TlsOptions): Promi
   let { client, server } = sides;
   let packet = await client.packet();
   let said = packet && readResponse(packet.payload, greeting.capabilities);
+  let isSecured = false;
   if (packet !== undefined && said?.isTlsRequest === true && tls.mode === 'terminate') {
     server.socket.write(frame(said.payload, packet.sequence));
+    isSecured = true;
     server = openSide(await originate(server.release(), tls));
     client = openSide(terminate(client.release(), tls));
     packet = await client.packet();
@@ -78,6 +80,8 @@ async function respond(sides: Sides, greeting: Greeting, tls: TlsOptions): Promi
     client.socket.write(complaint({ code: 1043, state: '08S01', message, sequence: packet.sequence + 1 }));
     return fail(client.socket, server.socket, message);
   }
+  // Who only would like TLS says so in clear as well (PyMySQL); a server that has it would wait for that.
+  if (!isSecured) said.payload.writeUInt32LE((said.payload.readUInt32LE(0) & ~capability.tls) >>> 0, 0);
   server.socket.write(frame(said.payload, packet.sequence));
   const { capabilities, extensions, collation, database } = said;
   const clientHasAttributes = has(capabilities, capability.queryAttributes);

@@ -99,7 +99,7 @@ async function through<T>(
   use: (port: number, child?: ChildProcess) => Promise<T>,
 ): Promise<T> {
   if (middle === 'direct') return use(port);
-  const child = fork(fileURLToPath(new URL('database/middle.ts', import.meta.url)), [middle, String(port)]);
+  const child = fork(fileURLToPath(new URL('../database/middle.ts', import.meta.url)), [middle, String(port)]);
   try {
     const ready = await new Promise<{ port: number }>((resolve) =>
       child.once('message', (said) => resolve(said as never)),

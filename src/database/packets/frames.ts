@@ -35,7 +35,7 @@ export type Input = {
   push(chunk: Buffer): void;
   /** The next packet; `long`: there is one of more bytes than the limit; undefined: more bytes are needed. HOT */
   next(limit: number): Packet | 'long' | undefined;
-  /** The first bytes of the payload of a long packet. */
+  /** The first bytes of the payload of a long packet; themselves, so that what is written there is streamed. */
   head(): Buffer;
   /** Bytes of one packet that are here, however long it is. */
   stream(): Stream;
@@ -79,8 +79,10 @@ export function createInput(): Input {
       const payload = packets === 1 ? raw.subarray(4) : joined(raw);
       return { raw, payload, sequence: raw[3] ?? 0 };
     },
-    head: () =>
-      parts[0] !== undefined && parts[0].length >= 70 ? parts[0].subarray(4, 70) : Buffer.concat(parts).subarray(4, 70),
+    head() {
+      if ((parts[0]?.length ?? 0) < 70) parts = [Buffer.concat(parts)];
+      return (parts[0] as Buffer).subarray(4, 70);
+    },
     stream() {
       const bytes: Buffer[] = [];
       needed = 4;

@@ -1,13 +1,14 @@
 // What stands between client and server, in a process of its own: a plain pipe, or the proxy for base or gray.
 import { connect, createServer } from 'node:net';
 import { pino } from 'pino';
-import { openProxy } from '../../../src/database/proxy.ts';
-import { compileShadows } from '../../../src/shadow/compile.ts';
-import { type Label, parseLabel } from '../../../src/traffic/label.ts';
-import { shadowTable } from '../../database/stage.ts';
-import { rulesOf } from '../../rules/fixture.ts';
+import { type DatabaseProxy, openProxy } from '../../src/database/proxy.ts';
+import { compileShadows } from '../../src/shadow/compile.ts';
+import { type Label, parseLabel } from '../../src/traffic/label.ts';
+import { rulesOf } from '../rules/fixture.ts';
+import { shadowTable } from './stage.ts';
 
 const [kind = 'pipe', port = '0'] = process.argv.slice(2);
+let opened: DatabaseProxy | undefined;
 const upstream = { host: '127.0.0.1', port: Number(port) };
 
 async function listen(): Promise<number> {
@@ -25,7 +26,7 @@ async function listen(): Promise<number> {
 async function proxy(): Promise<number | undefined> {
   const map = compileShadows(rulesOf(shadowTable));
   const labels = kind === 'gray' ? ['gray'].map(parseLabel).filter((label): label is Label => label !== undefined) : [];
-  const opened = await openProxy({
+  opened = await openProxy({
     listen: { address: '127.0.0.1', port: 0 },
     upstream,
     labels: () => labels,
@@ -42,6 +43,8 @@ async function proxy(): Promise<number | undefined> {
   return opened.port;
 }
 
-process.on('message', () => process.send?.({ cpu: process.cpuUsage() }));
+process.on('message', () => {
+  process.send?.({ cpu: process.cpuUsage(), bytes: process.memoryUsage().rss, connections: opened?.connections ?? 0 });
+});
 process.on('disconnect', () => process.exit());
 process.send?.({ port: await listen() });

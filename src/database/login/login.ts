@@ -45,6 +45,10 @@ async function converse(side: Side, options: LoginOptions): Promise<Entered> {
   );
   if (missing.length > 0)
     return no(`it lacks ${missing.map(([name]) => name).join(', ')}, which the client's own server has`);
+  if ((options.extensions & ~greeting.extensions) !== 0)
+    return no(
+      "it lacks extensions of MariaDB that the client's own server has; expected a server of its kind and version",
+    );
   let { plugin, nonce } = greeting;
   // A user may have another plugin than the server's default: the server says so then, and is answered.
   const offered = isPlugin(plugin) ? plugin : plugins[0];
@@ -76,7 +80,13 @@ async function converse(side: Side, options: LoginOptions): Promise<Entered> {
   }
 }
 
-type Server = { readonly capabilities: number; readonly plugin: string; readonly nonce: Buffer };
+type Server = {
+  readonly capabilities: number;
+  /** MariaDB's four bytes more. */
+  readonly extensions: number;
+  readonly plugin: string;
+  readonly nonce: Buffer;
+};
 
 function readServer(payload: Buffer): Server | undefined {
   return attempt(() => {
@@ -90,10 +100,12 @@ function readServer(payload: Buffer): Server | undefined {
     takeBytes(cursor, 3);
     const capabilities = (low | (takeNumber(cursor, 2) << 16)) >>> 0;
     const length = takeNumber(cursor, 1);
-    takeBytes(cursor, 10);
+    takeBytes(cursor, 6);
+    const more = takeNumber(cursor, 4);
+    const extensions = (capabilities & capability.mysql) === 0 ? more : 0;
     const rest = takeBytes(cursor, Math.max(13, length - 8)).subarray(0, 12); // the 13th is a zero
     const plugin = (capabilities & pluginAuth) === 0 ? plugins[0] : takeTerminated(cursor);
-    return { capabilities, plugin, nonce: Buffer.concat([start, rest]) };
+    return { capabilities, extensions, plugin, nonce: Buffer.concat([start, rest]) };
   });
 }
 

@@ -10,11 +10,11 @@ const usual = capability.protocol41 | capability.secureConnection | capability.s
 
 async function enter(
   port: number,
-  given: { user?: string; password?: string; database?: string; capabilities?: number },
+  given: { user?: string; password?: string; database?: string; capabilities?: number; extensions?: number },
 ) {
-  const { user = 'me', password = '', database = 'app', capabilities = usual } = given;
+  const { user = 'me', password = '', database = 'app', capabilities = usual, extensions = 0 } = given;
   const socket = connect({ host: '127.0.0.1', port });
-  const outcome = await login({ socket, user, password, database, capabilities, extensions: 0, charset: 45 });
+  const outcome = await login({ socket, user, password, database, capabilities, extensions, charset: 45 });
   return { outcome, socket };
 }
 
@@ -28,6 +28,8 @@ describe('a login to MariaDB', () => {
     await root.query("grant all on app.* to 'native'");
     await root.query("create user 'me' identified by ''");
     await root.query("grant all on app.* to 'me'");
+    await root.query("create user 'all' identified by 'x'");
+    await root.query("grant all on *.* to 'all'");
     await root.end();
   });
   afterAll(() => server?.remove());
@@ -100,6 +102,14 @@ describe('a login to MySQL 8', () => {
     const server = await startMysql8('secret', { isKnown: false });
     const { outcome, socket } = await enter(server.port, { password: 'secret' });
     expect([outcome, server.seen]).toEqual([{ ok: true }, ['proof', 'key', 'password']]);
+    socket.destroy();
+    server.close();
+  });
+
+  test('is not tried where replies would have another form', async () => {
+    const server = await startMysql8('secret', { isKnown: true });
+    const { outcome, socket } = await enter(server.port, { password: 'secret', extensions: 8 });
+    expect(outcome).toEqual({ ok: false, why: expect.stringMatching(/^it lacks extensions of MariaDB/) });
     socket.destroy();
     server.close();
   });

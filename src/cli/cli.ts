@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import * as bootstrap from './bootstrap.ts';
 import * as check from './check.ts';
+import * as database from './database.ts';
 import * as demo from './demo.ts';
 import * as explain from './explain.ts';
 import { print, printError } from './output.ts';
@@ -16,7 +17,9 @@ export type Command = {
   readonly run: (args: readonly string[]) => Promise<number>;
 };
 
-const commands = new Map<string, Command>(Object.entries({ sidecar, redirect, check, explain, sql, bootstrap, demo }));
+const commands = new Map<string, Command>(
+  Object.entries({ sidecar, redirect, check, explain, sql, database, bootstrap, demo }),
+);
 
 /** Runs a command line without the program's name; resolves to its exit code. */
 export async function run([name, ...args]: readonly string[]): Promise<number> {

@@ -69,17 +69,25 @@ const aspects: readonly (readonly [string, (column: Column) => string])[] = [
   ['the expression', ({ generated }) => generated ?? 'none'],
 ];
 
-/** The columns that must move so that the order is that of base, with where to. */
+/** The fewest columns that must move so that the order is that of base, with where to. */
 function movesOf(common: readonly Column[], shadow: readonly string[]): ReadonlyMap<string, string> {
-  const order = [...shadow];
-  const moves = new Map<string, string>();
-  for (const [index, column] of common.entries()) {
-    if (order[index] === key(column)) continue;
-    order.splice(order.indexOf(key(column)), 1);
-    order.splice(index, 0, key(column));
-    moves.set(key(column), behind(common[index - 1]));
+  const positions = common.map((column) => shadow.indexOf(key(column)));
+  // Of every column, the longest run of columns in the right order that ends with it; the longest of all stays.
+  const runs: (readonly number[])[] = [];
+  for (const position of positions) {
+    const before = runs.filter((run) => (run.at(-1) ?? -1) < position);
+    runs.push([...longest(before), position]);
   }
-  return moves;
+  const staying = new Set(longest(runs));
+  return new Map(
+    common.flatMap((column, index) =>
+      staying.has(positions[index] ?? -1) ? [] : [[key(column), behind(common[index - 1])] as const],
+    ),
+  );
+}
+
+function longest(runs: readonly (readonly number[])[]): readonly number[] {
+  return runs.reduce((best, run) => (run.length > best.length ? run : best), []);
 }
 
 function behind(column: Column | undefined): string {

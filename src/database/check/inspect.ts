@@ -157,10 +157,7 @@ async function inspectPair({ here, there, pair: { base, shadow, instance }, fold
   const target = `${identifier(shadow.database)}.${identifier(shadow.table)}`;
   const like = `CREATE TABLE ${target} LIKE ${identifier(ofBase.database)}.${identifier(baseName)}`;
   // LIKE knows no other server.
-  const create =
-    instance === undefined
-      ? like
-      : table.definition.replace(/^CREATE TABLE `(?:[^`]|``)+`/, () => `CREATE TABLE ${target}`);
+  const create = instance === undefined ? like : copied(table.definition, target);
   const lost = { severity: 'error', server, where, mend: 'make it' } as const;
   const missing: Finding = {
     ...lost,
@@ -191,6 +188,15 @@ async function inspectPair({ here, there, pair: { base, shadow, instance }, fold
     mend: 'alter it as the base is',
     ddl: clauses.map((clause) => `ALTER TABLE ${target} ${clause}`),
   }));
+}
+
+/** Without foreign keys, as LIKE is: what they name may not be there. */
+function copied(definition: string, target: string): string {
+  const kept = definition.split('\n').filter((line) => !/^ +CONSTRAINT .+ FOREIGN KEY /.test(line));
+  return kept
+    .join('\n')
+    .replace(/,\n\)/, '\n)')
+    .replace(/^CREATE TABLE `(?:[^`]|``)+`/, () => `CREATE TABLE ${target}`);
 }
 
 /** Names of rules are byte strings. */

@@ -102,8 +102,8 @@ const drifts: readonly (readonly [string, string, Partial<Finding>])[] = [
   ],
   [
     'another charset',
-    'ALTER TABLE app.orders_gray CONVERT TO CHARACTER SET latin1',
-    { found: 'the charset latin1 of the column code' },
+    'ALTER TABLE app.orders_gray CONVERT TO CHARACTER SET utf8mb4',
+    { found: 'the charset utf8mb4 of the column code' },
   ],
   [
     'no auto_increment',
@@ -164,7 +164,7 @@ describe('lanekeeper database check', () => {
 
   test('mends everything at once', async () => {
     await connection.query(`ALTER TABLE app.orders_gray MODIFY id INT NOT NULL, DROP PRIMARY KEY, DROP code, ADD more INT,
-      MODIFY amount BIGINT FIRST, DROP KEY by_name, CHARACTER SET latin1`);
+      MODIFY amount BIGINT FIRST, DROP KEY by_name, CHARACTER SET utf8mb4`);
     await mend();
   });
 
@@ -220,6 +220,7 @@ describe('lanekeeper database check', () => {
 { apiVersion: database.opensergo.io/v1alpha1, kind: Shadow, metadata: { name: app },
   spec: { workloadLabels: [gray], dataSources: { app: { sourceDataSourceName: ds, shadowDataSourceName: gray } } } }
 `;
+      await connection.query('ALTER TABLE app.items ADD FOREIGN KEY (id) REFERENCES orders (id)');
       writeFileSync(other, endpoint('ds', server, 'app') + endpoint('gray', there, 'app_gray') + shadow);
       const { out } = await check(other, ['--create']);
       expect(out).toMatch(`-- on ${there.address}:${there.port}\nCREATE DATABASE \`app_gray\`;`);
@@ -247,6 +248,17 @@ describe('lanekeeper database check', () => {
 1 errors, 0 warnings
 `,
     });
+  });
+
+  test('looks at shadows of the label and namespace that are asked for', async () => {
+    await connection.query('DROP TABLE app.orders_gray');
+    for (const [more, code] of [
+      [['--label', 'blue'], 0],
+      [['--label', 'gray'], 1],
+      [['--namespace', 'elsewhere'], 0],
+      [['--namespace', 'default'], 1],
+    ] as const)
+      expect([more, (await check(rules, more)).code]).toEqual([more, code]);
   });
 
   test('says that it cannot connect', async () => {

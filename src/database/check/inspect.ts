@@ -89,13 +89,21 @@ async function pairsOf(connection: Connection, mappings: readonly Mapping[], fol
   );
   const pairs = new Map<string, Pair>();
   const missing = new Map<string, Finding>();
-  for (const { base, shadow, instance } of mappings) {
+  // What is said of a table counts before what is said of its database.
+  const isSaid = (label: Mapping['label'], database: string, table: string): boolean =>
+    mappings.some(
+      ({ base, label: other }) =>
+        base.table !== undefined &&
+        (other === undefined || other === label) &&
+        fold(textOfBytes(`${base.database}.${base.table}`)) === fold(`${database}.${table}`),
+    );
+  for (const { base, shadow, instance, label } of mappings) {
     const [database, shadowDatabase] = [base.database, shadow.database].map(textOfBytes) as [string, string];
     const names = await readNames(connection, database, fold);
     const own = base.table === undefined ? undefined : textOfBytes(base.table);
     const tables = own === undefined ? (names?.tables ?? []) : [own];
     for (const table of tables) {
-      if (own === undefined && shadows.has(fold(`${database}.${table}`))) continue;
+      if (own === undefined && (shadows.has(fold(`${database}.${table}`)) || isSaid(label, database, table))) continue;
       const shadowTable = shadow.table === undefined ? table : textOfBytes(shadow.table);
       const pair = { base: { database, table }, shadow: { database: shadowDatabase, table: shadowTable }, instance };
       pairs.set(JSON.stringify([pair.base, pair.shadow, instance?.name]), pair);

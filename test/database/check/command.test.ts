@@ -165,6 +165,9 @@ describe('lanekeeper database check', () => {
   test('mends everything at once', async () => {
     await connection.query(`ALTER TABLE app.orders_gray MODIFY id INT NOT NULL, DROP PRIMARY KEY, DROP code, ADD more INT,
       MODIFY amount BIGINT FIRST, DROP KEY by_name, CHARACTER SET utf8mb4`);
+    expect(new Set((await findings()).map(({ kind }) => kind))).toEqual(
+      new Set(['column', 'primary-key', 'unique-key', 'index', 'collation']),
+    );
     await mend();
   });
 

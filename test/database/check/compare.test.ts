@@ -101,7 +101,7 @@ describe('namedTables', () => {
     ['INSERT INTO a VALUES (1); REPLACE b SET x = 1', ['app.a', 'app.b']],
     ['BEGIN UPDATE LOW_PRIORITY `a``b`.`c` SET x = 1; DELETE FROM d; END', ['a`b.c', 'app.d']],
     ['INSERT IGNORE INTO a SELECT 1 ON DUPLICATE KEY UPDATE x = 1', ['app.a']],
-    ['SELECT x FROM a FOR UPDATE', []],
+    ['SELECT x FROM a FOR UPDATE SKIP LOCKED', []],
     ["SET @x = 'DELETE FROM a' /* DELETE FROM b */", []],
     ['delete from 订单', ['app.订单']],
   ])('%s writes %j', (text, expected) => {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createConnection } from 'mysql2/promise';
 import type { Logger } from 'pino';
+import { formatFinding } from '../database/check/finding.ts';
 import { inspectDatabase } from '../database/check/inspect.ts';
 import type { TlsOptions } from '../database/options.ts';
 import type { Place, Rules } from '../database/thread/messages.ts';
@@ -94,10 +95,10 @@ async function checkSchemas({ settings, mesh, log }: DatabasesContext): Promise<
       const password = passwordFile === undefined ? '' : readFileSync(passwordFile, 'utf8').trim();
       const connection = await createConnection({ host, port, user, password, connectTimeout: checkMs });
       const findings = await inspectDatabase(connection, map).finally(() => connection.end());
-      for (const { severity, kind, subject, message } of findings) {
-        const text = `${host}:${port}: ${kind}: ${subject}: ${message}`;
+      for (const finding of findings) {
+        const text = `${host}:${port}: ${formatFinding(finding)}`;
         log.warn(text);
-        if (severity === 'error') wrong.push(text);
+        if (finding.severity === 'error') wrong.push(text);
       }
     } catch (error) {
       const text = `${host}:${port} cannot be checked: ${error instanceof Error ? error.message : error}`;

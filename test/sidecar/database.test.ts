@@ -83,11 +83,11 @@ describe('a base workload that serves labelled requests', () => {
     const check = ['--database', `${port}=127.0.0.1:${server.port}`, '--database-user', 'root', '--take-over', 'yes'];
     const refused = stage.spawnOne([...check, '--run-dir', `${stage.run}-2`, '--database-check', 'refuse']);
     expect(await refused.exited).toBe(1);
-    expect(refused.log()).toContain('view: shop.v: found a view of shop.orders');
+    expect(refused.log()).toMatch(/view: shop\.v: found/);
     const next = await stage.start(check);
     await lanekeeper.exited;
     lanekeeper = next;
-    expect(lanekeeper.log()).toContain('view: shop.v: found a view of shop.orders');
+    expect(lanekeeper.log()).toMatch(/view: shop\.v: found/);
     await direct.query('drop view shop.v');
   });
 

@@ -1,0 +1,213 @@
+// Compares what rules say about databases with the servers: is there a shadow for every table, alike, and cut off from base?
+
+import { readFile } from 'node:fs/promises';
+import { type Connection, createConnection } from 'mysql2/promise';
+import type { Instance, Mapping, ShadowMap } from '../../shadow/map.ts';
+import { compareTables } from './compare.ts';
+import { type Finding, identifier } from './finding.ts';
+import { findLeaks } from './leaks.ts';
+import type { Name } from './names.ts';
+import { readNames, readSchema, rows } from './schema.ts';
+
+/** One table and its shadow, in UTF-8. */
+type Pair = {
+  readonly base: Name;
+  readonly shadow: Name;
+  readonly instance: Instance | undefined;
+};
+
+/** Everything that is wrong; nothing is changed but the connection's sql_mode. Rejects where the connection does. */
+export async function inspectDatabase(connection: Connection, map: ShadowMap): Promise<Finding[]> {
+  await prepare(connection);
+  const [server] = await rows(connection, 'SELECT @@lower_case_table_names AS cases');
+  const fold = Number(server?.['cases']) === 0 ? (name: string) => name : (name: string) => name.toLowerCase();
+  const findings: Finding[] = [];
+  const instances = new Map<string, Connection>();
+  try {
+    const { pairs, missing } = await pairsOf(connection, map.mappings, fold);
+    findings.push(...missing);
+    for (const instance of new Set(pairs.map((pair) => pair.instance)))
+      if (instance !== undefined && !instances.has(instance.name))
+        try {
+          instances.set(instance.name, await connect(instance));
+        } catch (error) {
+          findings.push(unreachable(instance, error));
+        }
+    for (const pair of pairs) {
+      const there = pair.instance === undefined ? connection : instances.get(pair.instance.name);
+      if (there !== undefined) findings.push(...(await inspectPair({ here: connection, there, pair, fold })));
+    }
+    // From another server nothing reaches base.
+    const local = pairs.filter(({ instance }) => instance === undefined);
+    findings.push(
+      ...(await findLeaks(connection, { pairs: local, fold, twinOf: (view) => twinOf(map.mappings, view, fold) })),
+    );
+  } finally {
+    for (const each of instances.values()) each.destroy();
+  }
+  return findings;
+}
+
+/** What SHOW CREATE TABLE writes depends on it. */
+async function prepare(connection: Connection): Promise<void> {
+  await connection.query("SET SESSION sql_mode = '', sql_quote_show_create = 1");
+}
+
+async function connect({ host, port, user, password, passwordFile }: Instance): Promise<Connection> {
+  const secret = passwordFile === undefined ? password : (await readFile(passwordFile, 'utf8')).replace(/\r?\n$/, '');
+  const connection = await createConnection({
+    host,
+    port,
+    user,
+    ...(secret === undefined ? {} : { password: secret }),
+  });
+  connection.on('error', () => {});
+  await prepare(connection);
+  return connection;
+}
+
+function unreachable({ name, host, port }: Instance, error: unknown): Finding {
+  const found = error instanceof Error ? error.message || String(error) : String(error);
+  return {
+    kind: 'server',
+    severity: 'error',
+    server: `${host}:${port}`,
+    where: `${host}:${port}`,
+    found,
+    expected: `the server of the DatabaseEndpoint ${name}`,
+    mend: 'start it, or mend its url, username or passwordFile',
+    ddl: [],
+  };
+}
+
+/** Every table that is mapped, once; of a whole database all its tables but those that are shadows themselves. */
+async function pairsOf(connection: Connection, mappings: readonly Mapping[], fold: (name: string) => string) {
+  const shadows = new Set(
+    mappings.flatMap(({ shadow, instance }) =>
+      shadow.table === undefined || instance ? [] : [fold(textOfBytes(`${shadow.database}.${shadow.table}`))],
+    ),
+  );
+  const pairs = new Map<string, Pair>();
+  const missing = new Map<string, Finding>();
+  // What is said of a table counts before what is said of its database.
+  const isSaid = (label: Mapping['label'], database: string, table: string): boolean =>
+    mappings.some(
+      ({ base, label: other }) =>
+        base.table !== undefined &&
+        (other === undefined || other === label) &&
+        fold(textOfBytes(`${base.database}.${base.table}`)) === fold(`${database}.${table}`),
+    );
+  for (const { base, shadow, instance, label } of mappings) {
+    const [database, shadowDatabase] = [base.database, shadow.database].map(textOfBytes) as [string, string];
+    const names = await readNames(connection, database, fold);
+    const own = base.table === undefined ? undefined : textOfBytes(base.table);
+    const tables = own === undefined ? (names?.tables ?? []) : [own];
+    for (const table of tables) {
+      if (own === undefined && (shadows.has(fold(`${database}.${table}`)) || isSaid(label, database, table))) continue;
+      const shadowTable = shadow.table === undefined ? table : textOfBytes(shadow.table);
+      const pair = { base: { database, table }, shadow: { database: shadowDatabase, table: shadowTable }, instance };
+      pairs.set(JSON.stringify([pair.base, pair.shadow, instance?.name]), pair);
+    }
+    if (own === undefined && names === undefined)
+      missing.set(database, {
+        kind: 'base-table',
+        severity: 'warning',
+        server: undefined,
+        where: database,
+        found: 'no such database',
+        expected: 'the database that the rules map',
+        mend: 'make it, or mend the rule',
+        ddl: [],
+      });
+  }
+  return { pairs: [...pairs.values()], missing: [...missing.values()] };
+}
+
+/** Views are mapped by name as tables are. */
+function twinOf(mappings: readonly Mapping[], view: Name, fold: (name: string) => string): Name | undefined {
+  const isOf = ({ base }: Mapping) => fold(textOfBytes(base.database)) === fold(view.database);
+  const found =
+    mappings.find(
+      (each) => isOf(each) && each.base.table !== undefined && fold(textOfBytes(each.base.table)) === fold(view.table),
+    ) ?? mappings.find((each) => isOf(each) && each.base.table === undefined);
+  if (found === undefined || found.instance !== undefined) return undefined;
+  const { database, table } = found.shadow;
+  return { database: textOfBytes(database), table: table === undefined ? view.table : textOfBytes(table) };
+}
+
+type Given = {
+  readonly here: Connection;
+  readonly there: Connection;
+  readonly pair: Pair;
+  readonly fold: (name: string) => string;
+};
+
+async function inspectPair({ here, there, pair: { base, shadow, instance }, fold }: Given): Promise<Finding[]> {
+  const where = `${shadow.database}.${shadow.table}`;
+  const server = instance && `${instance.host}:${instance.port}`;
+  const ofBase = await readNames(here, base.database, fold);
+  const baseName = ofBase?.tables.find((name) => fold(name) === fold(base.table));
+  if (ofBase === undefined || baseName === undefined)
+    return [
+      {
+        kind: 'base-table',
+        severity: 'warning',
+        server: undefined,
+        where: `${base.database}.${base.table}`,
+        found: 'no such table',
+        expected: 'the table that the rules map',
+        mend: 'make it, or mend the rule',
+        ddl: [],
+      },
+    ];
+  const table = await readSchema(here, ofBase.database, baseName);
+  const ofShadow = await readNames(there, shadow.database, fold);
+  const target = `${identifier(shadow.database)}.${identifier(shadow.table)}`;
+  const like = `CREATE TABLE ${target} LIKE ${identifier(ofBase.database)}.${identifier(baseName)}`;
+  // LIKE knows no other server.
+  const create = instance === undefined ? like : copied(table.definition, target);
+  const lost = { severity: 'error', server, where, mend: 'make it' } as const;
+  const missing: Finding = {
+    ...lost,
+    kind: 'shadow-table',
+    found: 'no such table',
+    expected: `a table like ${base.database}.${base.table}`,
+    ddl: [create],
+  };
+  if (ofShadow === undefined)
+    return [
+      {
+        ...lost,
+        kind: 'shadow-database',
+        where: shadow.database,
+        found: 'no such database',
+        expected: `the shadow of ${base.database}`,
+        ddl: [`CREATE DATABASE ${identifier(shadow.database)}`],
+      },
+      missing,
+    ];
+  const shadowName = ofShadow.tables.find((name) => fold(name) === fold(shadow.table));
+  if (shadowName === undefined) return [missing];
+  const differences = compareTables(table, await readSchema(there, ofShadow.database, shadowName));
+  return differences.map(({ clauses, ...difference }) => ({
+    ...difference,
+    server,
+    where,
+    mend: 'alter it as the base is',
+    ddl: clauses.map((clause) => `ALTER TABLE ${target} ${clause}`),
+  }));
+}
+
+/** Without foreign keys, as LIKE is: what they name may not be there. */
+function copied(definition: string, target: string): string {
+  const kept = definition.split('\n').filter((line) => !/^ +CONSTRAINT .+ FOREIGN KEY /.test(line));
+  return kept
+    .join('\n')
+    .replace(/,\n\)/, '\n)')
+    .replace(/^CREATE TABLE `(?:[^`]|``)+`/, () => `CREATE TABLE ${target}`);
+}
+
+/** Names of rules are byte strings. */
+function textOfBytes(name: string): string {
+  return Buffer.from(name, 'latin1').toString('utf8');
+}

@@ -61,7 +61,7 @@ function unpacked(root: string): Installed | undefined {
           .map((each) => join(lib, each))
       : [];
   });
-  return { ...installed, libraries: folders.join(delimiter) };
+  return folders.length === 0 ? installed : { ...installed, libraries: folders.join(delimiter) };
 }
 
 /** Debian's own package, and those that it needs and this machine has not: 10 to 20 MB. No root. */
@@ -71,13 +71,12 @@ export async function fetchMariadb(): Promise<Installed> {
   try {
     for (const each of [debs, root, join(work, 'lists', 'partial'), join(work, 'archives', 'partial')])
       mkdirSync(each, { recursive: true });
-    const names = await needed([]).catch(async () => {
+    await download([], debs).catch(async () => {
       // Images of containers have no lists of packages, and those of the machine may be root's to write.
       const own = ownState(work);
       await run('apt-get', [...own, 'update'], { maxBuffer: 1e8 });
-      return needed(own);
+      await download(own, debs);
     });
-    await run('apt-get', [...names.options, 'download', ...names.packages], { cwd: debs, maxBuffer: 1e8 });
     for (const deb of readdirSync(debs)) await run('dpkg-deb', ['-x', join(debs, deb), root]);
     if (unpacked(root) === undefined) throw new Error('no mariadbd among what was unpacked');
     renameSync(root, folder);
@@ -91,19 +90,14 @@ export async function fetchMariadb(): Promise<Installed> {
   return installed;
 }
 
-async function needed(
-  options: readonly string[],
-): Promise<{ options: readonly string[]; packages: readonly string[] }> {
-  const simulate = ['--simulate', '--no-install-recommends', 'install', 'mariadb-server-core'];
-  const { stdout } = await run('apt-get', [...options, ...simulate], {
-    env: { ...process.env, LC_ALL: 'C' },
-    maxBuffer: 1e8,
-  });
-  const packages = [...stdout.matchAll(/^Inst (\S+)/gm)].map(([, name = '']) => name);
-  return {
-    options,
-    packages: packages.includes('mariadb-server-core') ? packages : [...packages, 'mariadb-server-core'],
-  };
+/** The package, and those that it needs and this machine has not. */
+async function download(options: readonly string[], cwd: string): Promise<void> {
+  const env = { ...process.env, LC_ALL: 'C' };
+  const name = 'mariadb-server-core';
+  const simulate = ['--simulate', '--no-install-recommends', 'install', name];
+  const { stdout } = await run('apt-get', [...options, ...simulate], { env, maxBuffer: 1e8 });
+  const needed = [...stdout.matchAll(/^Inst (\S+)/gm)].map(([, each = '']) => each);
+  await run('apt-get', [...options, 'download', ...new Set([...needed, name])], { cwd, maxBuffer: 1e8 });
 }
 
 function ownState(work: string): string[] {

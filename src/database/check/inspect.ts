@@ -8,6 +8,7 @@ import { type Finding, identifier } from './finding.ts';
 import { findLeaks } from './leaks.ts';
 import type { Name } from './names.ts';
 import { readNames, readSchema, rows } from './schema.ts';
+import { findBlindness } from './sight.ts';
 
 /** One table and its shadow, in UTF-8. */
 type Pair = {
@@ -24,6 +25,8 @@ export async function inspectDatabase(connection: Connection, map: ShadowMap): P
   const findings: Finding[] = [];
   const instances = new Map<string, Connection>();
   try {
+    const bases = new Set(map.mappings.map(({ base }) => textOfBytes(base.database)));
+    findings.push(...(await findBlindness(connection, [...bases])));
     const { pairs, missing } = await pairsOf(connection, map.mappings, fold);
     findings.push(...missing);
     for (const instance of new Set(pairs.map((pair) => pair.instance)))

@@ -29,12 +29,30 @@ test('names compare as the server compares them', async () => {
   expect(await inspected(rules, tables)).toMatchObject([{ kind: 'base-table', found: 'no such table' }]);
 });
 
-async function inspected(rules: string, tables: readonly string[], flags: readonly string[] = []) {
+test('who may not see what is looked for is told so, and not that all is right', async () => {
+  const tables = ['CREATE DATABASE app', 'CREATE TABLE app.orders (id INT)', 'CREATE TABLE app.orders_gray (id INT)'];
+  const rules = twin('orders', '{ db: app, table: orders_gray }');
+  const missing = async (...grants: string[]) =>
+    (await inspected(rules, [...tables, "CREATE USER 'me'", ...grants], [], 'me')).map(
+      ({ severity, where, found }) => `${severity} ${where} ${found}`,
+    );
+  const routines = 'warning routines a user without SELECT of mysql.proc';
+  expect(await missing("GRANT SELECT ON app.* TO 'me'")).toEqual([
+    'error app a user without TRIGGER',
+    'error app a user without SHOW VIEW',
+    routines,
+  ]);
+  expect(await missing("GRANT SELECT, TRIGGER, SHOW VIEW ON `a_p%`.* TO 'me'")).toEqual([routines]);
+  expect(await missing("GRANT SELECT, TRIGGER, SHOW VIEW ON *.* TO 'me'")).toEqual([]);
+});
+
+async function inspected(rules: string, tables: readonly string[], flags: readonly string[] = [], user = 'root') {
   const server = await startServer(flags);
   const connection = await createConnection({ host: server.address, port: server.port, user: 'root' });
   try {
     for (const table of tables) await connection.query(table);
-    return await inspectDatabase(connection, compileShadows(rulesOf(rules)));
+    const asker = await createConnection({ host: server.address, port: server.port, user });
+    return await inspectDatabase(asker, compileShadows(rulesOf(rules))).finally(() => asker.destroy());
   } finally {
     connection.destroy();
     await server.remove();

@@ -105,5 +105,5 @@ export const baseStatement: DatabaseEvent = { what: 'statement', did: 'base', by
 
 export const tooLong = {
   reason: 'too-long',
-  message: 'found a statement longer than is read whole (--database-max-statement-bytes); send it in smaller parts',
+  message: 'found a statement longer than is read whole (--database-statement-bytes); send it in smaller parts',
 } as const;

@@ -29,7 +29,8 @@ const has = (program: string): boolean => {
 };
 const mariadb = has('mariadbd') && has('mariadb');
 const redis = has('redis-server');
-const mariadbWords = ['/usr/bin/env', 'mariadb', '--no-defaults', '-P', '3306', '-u', 'root'];
+const mariadbWords = ['/usr/bin/env', 'mariadb', '--no-defaults', '--comments', '-P', '3306', '-u', 'root'];
+const ofBase = `/*traceparent='00-${'b'.repeat(32)}-b7ad6b7169203331-01'*/`;
 
 describePods.each(installedBackends)('pods whose connections %s leads through Envoy', (backend) => {
   let network: Network;
@@ -196,7 +197,7 @@ describePods.each(installedBackends)('pods whose connections %s leads through En
     60_000,
   );
 
-  test.runIf(mariadb)('what a gray pod writes to MariaDB is in its shadow alone, whatever the address', async () => {
+  test.runIf(mariadb)('what a gray pod writes to MariaDB is in its shadow alone, and base is asked for a carrier, whatever the address', async () => {
     const query = (pod: PodName, host: string, sql: string) =>
       runIn(network, pod, applicationUid, [...mariadbWords, '-h', host, '-Ne', sql]);
     const { address } = network.service('data');
@@ -208,7 +209,13 @@ describePods.each(installedBackends)('pods whose connections %s leads through En
         code: 0,
         err: '',
       });
-      expect(await query('b', host, "insert into shop.orders values ('base')")).toMatchObject({ code: 0, err: '' });
+      // It has served labelled requests by now: what says nothing might be theirs.
+      const silent = await query('b', host, "insert into shop.orders values ('silent')");
+      expect([silent.code, silent.err]).toEqual([1, expect.stringContaining('lanekeeper: unattributed')]);
+      expect(await query('b', host, `insert into shop.orders values ('base') ${ofBase}`)).toMatchObject({
+        code: 0,
+        err: '',
+      });
     }
     expect(await query('b-gray', address, 'select distinct location from shop.orders')).toMatchObject({
       out: 'gray\n',

@@ -197,35 +197,38 @@ describePods.each(installedBackends)('pods whose connections %s leads through En
     60_000,
   );
 
-  test.runIf(mariadb)('what a gray pod writes to MariaDB is in its shadow alone, and base is asked for a carrier, whatever the address', async () => {
-    const query = (pod: PodName, host: string, sql: string) =>
-      runIn(network, pod, applicationUid, [...mariadbWords, '-h', host, '-Ne', sql]);
-    const { address } = network.service('data');
-    const table = '(location varchar(20))';
-    const made = `create database shop; use shop; create table orders${table}; create table orders_gray${table}`;
-    expect(await query('outside', network.pod('data').address, made)).toMatchObject({ code: 0 });
-    for (const host of [address, network.service('data').address6, network.pod('data').address6]) {
-      expect(await query('b-gray', host, "insert into shop.orders values ('gray')")).toMatchObject({
-        code: 0,
-        err: '',
+  test.runIf(mariadb)(
+    'what a gray pod writes to MariaDB is in its shadow alone, and base is asked for a carrier, whatever the address',
+    async () => {
+      const query = (pod: PodName, host: string, sql: string) =>
+        runIn(network, pod, applicationUid, [...mariadbWords, '-h', host, '-Ne', sql]);
+      const { address } = network.service('data');
+      const table = '(location varchar(20))';
+      const made = `create database shop; use shop; create table orders${table}; create table orders_gray${table}`;
+      expect(await query('outside', network.pod('data').address, made)).toMatchObject({ code: 0 });
+      for (const host of [address, network.service('data').address6, network.pod('data').address6]) {
+        expect(await query('b-gray', host, "insert into shop.orders values ('gray')")).toMatchObject({
+          code: 0,
+          err: '',
+        });
+        // It has served labelled requests by now: what says nothing might be theirs.
+        const silent = await query('b', host, "insert into shop.orders values ('silent')");
+        expect([silent.code, silent.err]).toEqual([1, expect.stringContaining('lanekeeper: unattributed')]);
+        expect(await query('b', host, `insert into shop.orders values ('base') ${ofBase}`)).toMatchObject({
+          code: 0,
+          err: '',
+        });
+      }
+      expect(await query('b-gray', address, 'select distinct location from shop.orders')).toMatchObject({
+        out: 'gray\n',
       });
-      // It has served labelled requests by now: what says nothing might be theirs.
-      const silent = await query('b', host, "insert into shop.orders values ('silent')");
-      expect([silent.code, silent.err]).toEqual([1, expect.stringContaining('lanekeeper: unattributed')]);
-      expect(await query('b', host, `insert into shop.orders values ('base') ${ofBase}`)).toMatchObject({
-        code: 0,
-        err: '',
-      });
-    }
-    expect(await query('b-gray', address, 'select distinct location from shop.orders')).toMatchObject({
-      out: 'gray\n',
-    });
-    const rows =
-      'select location, count(*) from shop.orders group by 1; select location, count(*) from shop.orders_gray group by 1';
-    expect((await query('outside', network.pod('data').address, rows)).out).toBe('base\t3\ngray\t3\n');
-    const refused = await query('b-gray', address, 'update mysql.user set user=1');
-    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('lanekeeper')]);
-  });
+      const rows =
+        'select location, count(*) from shop.orders group by 1; select location, count(*) from shop.orders_gray group by 1';
+      expect((await query('outside', network.pod('data').address, rows)).out).toBe('base\t3\ngray\t3\n');
+      const refused = await query('b-gray', address, 'update mysql.user set user=1');
+      expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('lanekeeper')]);
+    },
+  );
 
   test.runIf(redis)('Redis answers through Envoy', async () => {
     const argv = [

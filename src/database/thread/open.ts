@@ -35,6 +35,7 @@ const againAfterMs = 100;
 export async function openDatabases({ recall, log, rules: first, ...options }: DatabasesOptions): Promise<Databases> {
   const remembering = new Int32Array(new SharedArrayBuffer(4));
   const waiting = new Map<number, (counts: Counts) => void>();
+  let exited: Promise<void>;
   let rules = first;
   let closing = false;
   let lastAsked = 0;
@@ -50,16 +51,15 @@ export async function openDatabases({ recall, log, rules: first, ...options }: D
     counts() {
       lastAsked += 1;
       const id = lastAsked;
-      return new Promise((resolve) => {
-        waiting.set(id, resolve);
-        tell({ kind: 'count', id });
-      });
+      const answered = new Promise<Counts>((resolve) => waiting.set(id, resolve));
+      tell({ kind: 'count', id });
+      // One that is dead, or dies meanwhile, has counted for nobody.
+      return Promise.race([answered, exited.then(() => noCounts)]).finally(() => waiting.delete(id));
     },
     async close(drainMs) {
       closing = true;
-      const ended = new Promise((resolve) => worker.once('exit', resolve));
       tell({ kind: 'close', drainMs });
-      await ended;
+      await exited;
     },
   };
 
@@ -77,10 +77,7 @@ export async function openDatabases({ recall, log, rules: first, ...options }: D
     const next = new Worker(file, { workerData, name: 'databases' });
     next.on('message', (message: FromThread) => hear(message, next));
     next.once('error', (error) => log.error({ error: String(error) }, 'the thread of the databases died'));
-    next.once('exit', () => {
-      for (const resolve of waiting.values()) resolve(noCounts);
-      waiting.clear();
-    });
+    exited = new Promise((resolve) => next.once('exit', () => resolve()));
     return next;
   }
 
@@ -122,7 +119,6 @@ export async function openDatabases({ recall, log, rules: first, ...options }: D
         return;
       case 'counts':
         waiting.get(message.id)?.(message.counts);
-        waiting.delete(message.id);
         return;
       case 'log': {
         const { level, msg, time: _, pid: __, hostname: ___, ...fields } = JSON.parse(message.line);

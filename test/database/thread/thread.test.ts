@@ -115,6 +115,14 @@ describe('the thread of the database proxies', () => {
     expect([await notes('orders'), await notes('orders_gray')]).toEqual([[], ['1', '2']]);
   });
 
+  test('answers and ends while it is dead, too', async () => {
+    databases = await open([]);
+    await workers.at(-1)?.terminate();
+    expect(await databases.counts()).toEqual({ connections: 0, statements: [], refusals: [], unattributed: [] });
+    await databases.close(1_000);
+    databases = undefined;
+  });
+
   test('says which port it cannot have', async () => {
     databases = await open([]);
     await expect(open([])).rejects.toThrow(`EADDRINUSE: address already in use 127.0.0.1:${port}`);

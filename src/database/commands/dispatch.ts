@@ -1,7 +1,7 @@
 // Every command of the protocol, and who takes it.
 
-import type { Packet } from '../packets/frames.ts';
-import { frame } from '../packets/frames.ts';
+import { command } from '../packets/command.ts';
+import { frame, type Packet } from '../packets/frames.ts';
 import type { Session } from '../session/session.ts';
 import { forget } from '../session/state.ts';
 import { addressed } from '../statements/prepared.ts';
@@ -16,12 +16,6 @@ export type Course = {
   /** Whatever comes passes, for ever. */
   surrender(): void;
 };
-
-const command = {
-  ...{ quit: 0x01, initDatabase: 0x02, query: 0x03, fieldList: 0x04, statistics: 0x09, processInfo: 0x0a },
-  ...{ changeUser: 0x11, binlogDump: 0x12, prepare: 0x16, execute: 0x17, longData: 0x18, close: 0x19, reset: 0x1a },
-  ...{ setOption: 0x1b, fetch: 0x1c, binlogDumpGtid: 0x1e, resetConnection: 0x1f, ping: 0x0e, debug: 0x0d, kill: 0x0c },
-} as const;
 
 /** Commands that touch no table, with a reply of one packet. */
 const harmless = new Set<number>([command.setOption, command.ping, command.debug, command.kill, command.statistics]);

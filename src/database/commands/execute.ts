@@ -2,6 +2,7 @@
 
 import type { Label } from '../../traffic/label.ts';
 import { complaint } from '../packets/answers.ts';
+import { command, worded } from '../packets/command.ts';
 import { frame, type Packet } from '../packets/frames.ts';
 import { type Execution, readExecute, statementId, writeExecute } from '../payloads/execute.ts';
 import type { Leg } from '../session/leg.ts';
@@ -92,7 +93,7 @@ type Allowed = Exclude<Judgement, Refusal>;
 async function prepareVariant(session: Session, given: Given, leg: Leg, judgement: Allowed): Promise<void> {
   const { statement, packet } = given;
   const text = judgement.do === 'rewrite' ? judgement.text : statement.text;
-  const reply = await leg.ask(Buffer.concat([Buffer.from([0x16]), Buffer.from(text, 'latin1')]), 'prepare');
+  const reply = await leg.ask(worded(command.prepare, text), 'prepare');
   const head = readHead(reply);
   if (head === undefined) {
     clearLong(statement);
@@ -101,7 +102,7 @@ async function prepareVariant(session: Session, given: Given, leg: Leg, judgemen
     return;
   }
   if (head.columns !== statement.columns || head.parameters !== statement.parameters) {
-    leg.send(frame(addressed(0x19, head.id), 0));
+    leg.send(frame(addressed(command.close, head.id), 0));
     refused(session, given, {
       reason: 'drift',
       message: `found ${head.columns} columns in the result of the shadow's table, expected ${statement.columns}, as the statement was prepared; give both tables the same columns`,
@@ -110,7 +111,7 @@ async function prepareVariant(session: Session, given: Given, leg: Leg, judgemen
   }
   const variant: Variant = { text, leg, id: head.id, types: undefined };
   const gone = statement.variants.length >= maxVariants ? statement.variants.shift() : undefined;
-  gone?.leg.send(frame(addressed(0x19, gone.id), 0));
+  gone?.leg.send(frame(addressed(command.close, gone.id), 0));
   statement.variants.push(variant);
   run(session, given, variant, judgement.label);
 }

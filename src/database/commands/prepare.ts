@@ -1,6 +1,7 @@
 // COM_STMT_PREPARE, and the commands of prepared statements that execute nothing.
 
 import type { Analysis } from '../../sql/analysis.ts';
+import { command, worded } from '../packets/command.ts';
 import { frame, type Packet } from '../packets/frames.ts';
 import { statementId } from '../payloads/execute.ts';
 import { noAttributes } from '../payloads/query.ts';
@@ -11,8 +12,6 @@ import type { Judgement, Refusal } from '../statements/judge.ts';
 import { addressed, type Head, type Prepared, readHead, type Variant } from '../statements/prepared.ts';
 
 type Allowed = Exclude<Judgement, Refusal>;
-
-const command = { prepare: 0x16, longData: 0x18, close: 0x19, reset: 0x1a } as const;
 
 /**
  * On base it is prepared as it is written: whose an execution is, the execution says. A labelled workload has one label,
@@ -66,7 +65,7 @@ function sent(session: Session, packet: Packet, judgement: Allowed | undefined):
   const text = packet.payload.toString('latin1', 1);
   const becomes = judgement?.do === 'rewrite' ? judgement.text : text;
   session.preparing += 1;
-  leg.send(becomes === text ? packet.raw : preparing(becomes), {
+  leg.send(becomes === text ? packet.raw : frame(worded(command.prepare, becomes), 0), {
     shape: 'prepare',
     done(reply) {
       session.preparing -= 1;
@@ -82,7 +81,7 @@ function sent(session: Session, packet: Packet, judgement: Allowed | undefined):
 async function sentElsewhere(session: Session, packet: Packet, leg: Leg, judgement: Allowed): Promise<void> {
   const text = packet.payload.toString('latin1', 1);
   const becomes = judgement.do === 'rewrite' ? judgement.text : text;
-  const reply = await leg.ask(preparing(becomes).subarray(4), 'prepare');
+  const reply = await leg.ask(worded(command.prepare, becomes), 'prepare');
   session.lastPrepared = undefined;
   const head = readHead(reply);
   const bytes = Buffer.concat(reply.raw);
@@ -93,10 +92,6 @@ async function sentElsewhere(session: Session, packet: Packet, leg: Leg, judgeme
     know(session, { text, becomes, leg, head, id });
   }
   leg.answer(bytes);
-}
-
-function preparing(text: string): Buffer {
-  return frame(Buffer.concat([Buffer.from([command.prepare]), Buffer.from(text, 'latin1')]), 0);
 }
 
 type Known = {

@@ -11,7 +11,7 @@ import type { ProxyOptions, Target, TlsOptions } from '../options.ts';
 import { complaint } from '../packets/answers.ts';
 import { frame } from '../packets/frames.ts';
 import { openSide, type Side } from '../packets/side.ts';
-import type { Wire } from './session.ts';
+import type { Wire } from './wire.ts';
 
 export type Arrived = {
   readonly client: Socket;

@@ -4,10 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import type { Instance } from '../../shadow/map.ts';
 import { capability } from '../handshake/capabilities.ts';
+import { command, worded } from '../packets/command.ts';
 import type { Refusal } from '../statements/judge.ts';
 import type { Leg } from './leg.ts';
-import { attributeMark, type Wire } from './session.ts';
 import type { State } from './state.ts';
+import { ownQuery, type Wire } from './wire.ts';
 
 /** Shows a server who we are; resolves when it has let us in. */
 export type Login = (
@@ -104,7 +105,7 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
         `found more than ${maxSettings} settings of this session to carry there, expected fewer`,
       );
     if (open.database !== instance.database) {
-      const { error } = await leg.ask(Buffer.from(`\x02${instance.database}`, 'latin1'), 'one');
+      const { error } = await leg.ask(worded(command.initDatabase, instance.database), 'one');
       if (error !== undefined) return refuse(instance.name, error.message);
       open.database = instance.database;
     }
@@ -114,7 +115,7 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
           instance.name,
           `found ${text.slice(0, 80)} before, expected literals, which can be said there too`,
         );
-      const { error } = await leg.ask(Buffer.from(`\x03${attributeMark(wire)}${text}`, 'latin1'), 'query');
+      const { error } = await leg.ask(ownQuery(wire, text), 'query');
       if (error !== undefined) return refuse(instance.name, `${text.slice(0, 80)}: ${error.message}`);
       open.told += 1;
     }

@@ -10,15 +10,7 @@ import type { Prepared } from '../statements/prepared.ts';
 import type { Instances } from './instances.ts';
 import type { Leg } from './leg.ts';
 import { learn, question, type State } from './state.ts';
-
-/** What client and server have agreed on. */
-export type Wire = {
-  readonly capabilities: number;
-  readonly extensions: number;
-  readonly collation: number;
-  readonly clientHasAttributes: boolean;
-  readonly serverHasAttributes: boolean;
-};
+import { ownQuery, type Wire } from './wire.ts';
 
 export type Session = {
   readonly options: ProxyOptions;
@@ -68,12 +60,10 @@ export function createSession(given: SessionOptions): Session {
     ready() {
       if (state.unsettled > 0) return session.active.idle().then(() => session.ready());
       if (state.mode !== undefined) return undefined;
-      learning ??= leg
-        .ask(Buffer.from(`\x03${attributeMark(given.wire)}${question}`, 'latin1'), 'query')
-        .then((reply) => {
-          learn(state, reply);
-          learning = undefined;
-        });
+      learning ??= leg.ask(ownQuery(given.wire, question), 'query').then((reply) => {
+        learn(state, reply);
+        learning = undefined;
+      });
       return learning;
     },
     refuse(packet, { reason, message }) {
@@ -87,11 +77,6 @@ export function createSession(given: SessionOptions): Session {
     },
   };
   return session;
-}
-
-/** In a text of our own: no attributes, where the server expects to be told so. */
-export function attributeMark({ serverHasAttributes, clientHasAttributes }: Wire): string {
-  return serverHasAttributes && clientHasAttributes ? '\0\x01' : '';
 }
 
 /** ER_NOT_SUPPORTED_YET: no driver takes it for a reason to try again, or elsewhere. */

@@ -1,9 +1,9 @@
 // `lanekeeper database check`: are the shadows there, as the base tables are, and cut off from them?
-import { readFileSync } from 'node:fs';
 import { parseArgs, styleText } from 'node:util';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { type Finding, formatFinding, mendingStatements } from '../database/check/finding.ts';
 import { inspectDatabase } from '../database/check/inspect.ts';
+import { passwordOf } from '../database/password.ts';
 import { createAssembler } from '../mesh/assemble.ts';
 import { compileShadows } from '../shadow/compile.ts';
 import type { ShadowMap } from '../shadow/map.ts';
@@ -118,9 +118,8 @@ async function ruled({ config, label, namespace }: Given): Promise<ShadowMap | u
   return { ...map, mappings: map.mappings.filter((each) => each.label === undefined || each.label === label) };
 }
 
-function connect({ host, port, user, passwordFile }: Given): Promise<Connection> {
-  const password = passwordFile === undefined ? undefined : readFileSync(passwordFile, 'utf8').replace(/\r?\n$/, '');
-  return createConnection({ host, port, user, ...(password === undefined ? {} : { password }) });
+async function connect({ host, port, user, passwordFile }: Given): Promise<Connection> {
+  return createConnection({ host, port, user, password: await passwordOf({ passwordFile }) });
 }
 
 function report(findings: readonly Finding[], { format }: Given): number {

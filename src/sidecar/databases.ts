@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { formatFinding } from '../database/check/finding.ts';
 import { inspectDatabase } from '../database/check/inspect.ts';
 import type { TlsOptions } from '../database/options.ts';
+import { passwordOf } from '../database/password.ts';
 import type { Place, Rules } from '../database/thread/messages.ts';
 import { type Databases, openDatabases } from '../database/thread/open.ts';
 import { isMarked } from '../envoy/listeners/listeners.ts';
@@ -92,7 +93,7 @@ async function checkSchemas({ settings, mesh, log }: DatabasesContext): Promise<
   const wrong: string[] = [];
   for (const { host, port } of servers) {
     try {
-      const password = passwordFile === undefined ? '' : readFileSync(passwordFile, 'utf8').trim();
+      const password = await passwordOf({ passwordFile });
       const connection = await createConnection({ host, port, user, password, connectTimeout: checkMs });
       const findings = await inspectDatabase(connection, map).finally(() => connection.end());
       for (const finding of findings) {

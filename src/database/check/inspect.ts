@@ -1,8 +1,8 @@
 // Compares what rules say about databases with the servers: is there a shadow for every table, alike, and cut off from base?
 
-import { readFile } from 'node:fs/promises';
 import { type Connection, createConnection } from 'mysql2/promise';
 import type { Instance, Mapping, ShadowMap } from '../../shadow/map.ts';
+import { passwordOf } from '../password.ts';
 import { compareTables } from './compare.ts';
 import { type Finding, identifier } from './finding.ts';
 import { findLeaks } from './leaks.ts';
@@ -56,14 +56,8 @@ async function prepare(connection: Connection): Promise<void> {
   await connection.query("SET SESSION sql_mode = '', sql_quote_show_create = 1");
 }
 
-async function connect({ host, port, user, password, passwordFile }: Instance): Promise<Connection> {
-  const secret = passwordFile === undefined ? password : (await readFile(passwordFile, 'utf8')).replace(/\r?\n$/, '');
-  const connection = await createConnection({
-    host,
-    port,
-    user,
-    ...(secret === undefined ? {} : { password: secret }),
-  });
+async function connect({ host, port, user, ...secret }: Instance): Promise<Connection> {
+  const connection = await createConnection({ host, port, user, password: await passwordOf(secret) });
   connection.on('error', () => {});
   await prepare(connection);
   return connection;

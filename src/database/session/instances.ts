@@ -1,10 +1,10 @@
 // Servers of labels, beside the one that the client has asked for: each connected when it is needed first, as itself.
 
-import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import type { Instance } from '../../shadow/map.ts';
 import { capability } from '../handshake/capabilities.ts';
 import { command, worded } from '../packets/command.ts';
+import { passwordOf } from '../password.ts';
 import type { Refusal } from '../statements/judge.ts';
 import type { Leg } from './leg.ts';
 import type { State } from './state.ts';
@@ -78,7 +78,7 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
 
   async function open(instance: Instance): Promise<Open | Refusal> {
     const { name, host, port, user, database } = instance;
-    const password = await passwordOf(instance);
+    const password = await passwordOf(instance).catch(() => undefined);
     if (password === undefined) return refuse(name, `its password cannot be read from ${instance.passwordFile}`);
     const socket = connect({ host, port, noDelay: true });
     coming = socket;
@@ -121,12 +121,6 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
     }
     return leg;
   }
-}
-
-async function passwordOf({ password, passwordFile }: Instance): Promise<string | undefined> {
-  if (passwordFile === undefined) return password ?? '';
-  const text = await readFile(passwordFile, 'utf8').catch(() => undefined);
-  return text?.replace(/\r?\n$/, '');
 }
 
 function refuse(name: string, message: string): Refusal {

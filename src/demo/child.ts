@@ -1,5 +1,5 @@
 // A process of the demo: started in a group of its own (Ctrl-C is ours alone), ended with us whatever happens.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { extname } from 'node:path';
@@ -63,6 +63,16 @@ export async function startChild({ name, args, env, logFile, ready, within, sock
 /** A module of the package as a file, under the ending that this very module has (`.ts` in a checkout, else `.js`). */
 export function moduleFile(relative: string): string {
   return fileURLToPath(new URL(`${relative}${extname(import.meta.url)}`, import.meta.url));
+}
+
+/** A shell that does something when this process ends, however that happens. */
+export function endWithUs(script: string, argument: string): ChildProcess {
+  const shell = spawn('sh', ['-c', `cat >/dev/null; ${script}`, 'sh', argument], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  shell.unref();
+  return shell;
 }
 
 function lastLines(file: string): string {

@@ -4,8 +4,9 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endWithUs } from '../../src/demo/child.ts';
 import type { Installed } from '../../src/demo/nacos/install.ts';
-import { endWithUs, nacosCommand } from '../../src/demo/nacos/launch.ts';
+import { nacosCommand } from '../../src/demo/nacos/launch.ts';
 import { freeBase } from '../../src/demo/nacos/registry.ts';
 import { type NacosClient, nacosClient } from './client.ts';
 

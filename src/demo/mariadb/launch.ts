@@ -1,10 +1,11 @@
 // A MariaDB of one's own: a fresh data folder, a port that is free, ended with the process that started it.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { endWithUs } from '../nacos/launch.ts';
+import { endWithUs } from '../child.ts';
+import { freePorts } from '../topology.ts';
 import type { Installed } from './install.ts';
 
 export type MariadbPlace = {
@@ -54,7 +55,8 @@ export async function launchMariadb(installed: Installed, place: MariadbPlace): 
     ...(place.flags ?? []),
   ];
   if (!existsSync(join(data, 'mysql'))) await createData(installed, [...common], { env, data, init: place.init ?? [] });
-  const port = place.port ?? (await freePort(address));
+  const [free = 0] = place.port === undefined ? await freePorts(1) : [];
+  const port = place.port ?? free;
   const log = openSync(logFile, 'a');
   const child = spawn(
     mariadbd,
@@ -102,14 +104,6 @@ async function createData(
     );
     child.stdin?.end(`${sql}\n`);
   });
-}
-
-async function freePort(host: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** True when it has greeted, false where it has not in time. */

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { endWithUs } from '../child.ts';
 import type { Installed } from './install.ts';
 
 export type NacosPlace = {
@@ -65,16 +66,6 @@ export async function launchNacos(
   await stop();
   const why = outcome === false ? `does not answer within ${readyWithinMs / 1000} s` : outcome;
   throw new Error(`${installed.kind} ${why}\n${readFileSync(logFile, 'utf8').slice(-3_000)}`);
-}
-
-/** A shell that does something when this process ends, however that happens. */
-export function endWithUs(script: string, argument: string): ChildProcess {
-  const shell = spawn('sh', ['-c', `cat >/dev/null; ${script}`, 'sh', argument], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  });
-  shell.unref();
-  return shell;
 }
 
 /** Asked by a process where it runs: nobody else may reach it. */

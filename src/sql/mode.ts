@@ -27,6 +27,17 @@ export const plainMode: Mode = {
   namesIgnoreCase: false,
 };
 
+/** What a server is by its version, as it says it. */
+export function serverOf(version: string): Mode['server'] {
+  const isMaria = /mariadb/i.test(version);
+  // MariaDB behind `5.5.5-`: so that replicas of old servers took it for one of theirs.
+  const [, major = '0', minor = '0', patch = '0'] = /^(?:5\.5\.5-(?=\d))?(\d+)\.(\d+)\.(\d+)/.exec(version) ?? [];
+  return {
+    flavour: isMaria ? 'mariadb' : 'mysql',
+    version: Number(major) * 10_000 + Number(minor) * 100 + Number(patch),
+  };
+}
+
 /** Modes that quote names as ANSI does, those among them that stand for several. */
 const ansi = new Set(['ANSI_QUOTES', 'ANSI', 'DB2', 'MAXDB', 'MSSQL', 'ORACLE', 'POSTGRESQL']);
 

@@ -55,6 +55,15 @@ export const tables = [
   'CREATE TABLE app.items (id INT PRIMARY KEY, name VARCHAR(200))',
 ];
 
+/** A derived table of the numbers from 1 to this one, as `seq`, on any server. */
+export function numbers(upTo: number): string {
+  const digits = [...String(upTo)].map((_, at) => `d${at}`);
+  const digit = [...'0123456789'].map((each) => `SELECT ${each}${each === '0' ? ' AS n' : ''}`).join(' UNION ALL ');
+  const sum = digits.map((name, at) => `${name}.n * ${10 ** at}`).join(' + ');
+  const all = `SELECT 1 + ${sum} AS seq FROM ${digits.map((name) => `(${digit}) AS ${name}`).join()}`;
+  return `(${all} HAVING seq <= ${upTo}) AS numbers`;
+}
+
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const { labels = [], rules = shadowTable, sql = tables, server = await startServer(), ...more } = options;
   const events: DatabaseEvent[] = [];

@@ -2,7 +2,7 @@
 
 import type { SessionChange } from '../../sql/analysis.ts';
 import type { Mode } from '../../sql/mode.ts';
-import { plainMode, withCharset, withSqlMode } from '../../sql/mode.ts';
+import { plainMode, serverOf, withCharset, withSqlMode } from '../../sql/mode.ts';
 import { attempt, takeText } from '../packets/bytes.ts';
 import type { Reply } from '../packets/replies.ts';
 
@@ -68,16 +68,6 @@ export function learn(state: State, { error, rows: [row] }: Reply): boolean {
   state.charset = charset;
   state.database = attempt(() => takeText(cursor));
   return true;
-}
-
-function serverOf(version: string): Mode['server'] {
-  const isMaria = /mariadb/i.test(version);
-  // MariaDB behind `5.5.5-`: so that replicas of old servers took it for one of theirs.
-  const [, major = '0', minor = '0', patch = '0'] = /^(?:5\.5\.5-(?=\d))?(\d+)\.(\d+)\.(\d+)/.exec(version) ?? [];
-  return {
-    flavour: isMaria ? 'mariadb' : 'mysql',
-    version: Number(major) * 10_000 + Number(minor) * 100 + Number(patch),
-  };
 }
 
 const modes = new Map<string, Mode>();

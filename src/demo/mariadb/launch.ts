@@ -37,8 +37,8 @@ const readyWithinMs = 60_000;
 export async function launchMariadb(installed: Installed, place: MariadbPlace): Promise<Mariadb> {
   const { mariadbd, share, libraries } = installed;
   const env = libraries === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: libraries };
-  const { folder, address = '127.0.0.1' } = place;
-  const [data, socket, logFile] = [join(folder, 'data'), join(folder, 'mariadb.sock'), join(folder, 'log')];
+  const { folder } = place;
+  const data = join(folder, 'data');
   mkdirSync(folder, { recursive: true });
   // A server that is root must be told so. Durability is nobody's wish here, and costs most of the time.
   const common = [
@@ -55,14 +55,21 @@ export async function launchMariadb(installed: Installed, place: MariadbPlace): 
     ...(place.flags ?? []),
   ];
   if (!existsSync(join(data, 'mysql'))) await createData(installed, [...common], { env, data, init: place.init ?? [] });
-  const [free = 0] = place.port === undefined ? await freePorts(1) : [];
-  const port = place.port ?? free;
+  return runServer({ argv: [mariadbd, ...common], env }, place);
+}
+
+/** A server whose data are there, by the words that start it; resolves when it takes connections. */
+export async function runServer(
+  { argv, env }: { readonly argv: readonly string[]; readonly env: NodeJS.ProcessEnv },
+  { folder, port: asked, address = '127.0.0.1' }: MariadbPlace,
+): Promise<Mariadb> {
+  const [free = 0] = asked === undefined ? await freePorts(1) : [];
+  const port = asked ?? free;
+  const [socket, logFile] = [join(folder, 'mariadb.sock'), join(folder, 'log')];
+  const own = [`--socket=${socket}`, `--port=${port}`, `--bind-address=${address}`, '--max-connections=2000'];
+  const [program = '', ...words] = [...argv, ...own];
   const log = openSync(logFile, 'a');
-  const child = spawn(
-    mariadbd,
-    [...common, `--socket=${socket}`, `--port=${port}`, `--bind-address=${address}`, '--max-connections=2000'],
-    { stdio: ['ignore', log, log], env, detached: true },
-  );
+  const child = spawn(program, words, { stdio: ['ignore', log, log], env, detached: true });
   closeSync(log);
   const killer = endWithUs('kill -KILL "$1"', String(child.pid));
   const ended = new Promise<string>((resolve) => {
@@ -79,7 +86,7 @@ export async function launchMariadb(installed: Installed, place: MariadbPlace): 
     return { address, port, socket, process: child, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
   await end('SIGKILL');
   const why = outcome === false ? `does not answer within ${readyWithinMs / 1000} s` : outcome;
-  throw new Error(`mariadbd ${why}\n${readFileSync(logFile, 'utf8').slice(-3_000)}`);
+  throw new Error(`${program} ${why}\n${readFileSync(logFile, 'utf8').slice(-3_000)}`);
 }
 
 /** What mariadb-install-db does, without what only a whole installation has. */

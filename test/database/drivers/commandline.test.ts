@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isMysql } from '../server.ts';
 import { inEachLane } from './lanes.ts';
 
 const isThere = (program: string) => spawnSync(program, ['--version']).status === 0;
@@ -112,7 +113,9 @@ describe.skipIf(program === undefined)('the command line', () => {
     describe.skipIf(!hasTerminal)('on a terminal', () => {
       const asked = () =>
         lane().stage.column(
-          "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'COM_SHOW_FIELDS'",
+          isMysql
+            ? "SELECT count_star FROM performance_schema.events_statements_summary_global_by_event_name WHERE event_name = 'statement/com/Field List'"
+            : "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'COM_SHOW_FIELDS'",
         );
       const session = async () => {
         const child = spawn('script', ['-qec', [program, ...argv(['--auto-rehash'])].join(' '), '/dev/null']);

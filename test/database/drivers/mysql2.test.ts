@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { createPool as createCallbackPool, createConnection as createCallbacks } from 'mysql2';
 import { type Connection, createPool, type QueryOptions } from 'mysql2/promise';
 import { describe, expect, test } from 'vitest';
+import { numbers } from '../stage.ts';
 import { digested, errors, inEachLane, insertRow, refusal, refused, remembering, rows, trace } from './lanes.ts';
 
 const baggage = 'a=b,OpenSergo-Label=gray';
@@ -77,7 +78,7 @@ describe('mysql2', () => {
 
       test('streams rows', async () => {
         await (await lane().stage.direct({ database: 'app' })).query(
-          `INSERT INTO app.${lane().own} (id, name) SELECT seq, REPEAT('x', 100) FROM seq_1_to_20000`,
+          `INSERT INTO app.${lane().own} (id, name) SELECT seq, REPEAT('x', 100) FROM ${numbers(20_000)}`,
         );
         const client = createCallbacks(place());
         let sum = 0;

@@ -4,10 +4,13 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { isMysql } from '../server.ts';
 
 const version = '1.1.2';
 const cache = resolve(process.env['LANEKEEPER_CACHE'] || fileURLToPath(new URL('../../../.cache', import.meta.url)));
-const folder = join(cache, `python-pymysql-${version}`);
+// What a MySQL wants of a password in clear is RSA, of another package.
+const name = isMysql ? 'PyMySQL[rsa]' : 'PyMySQL';
+const folder = join(cache, `python-${name.toLowerCase()}-${version}`);
 // Not of the name of the module: Python would take it for that.
 const script = fileURLToPath(new URL('scenarios.py', import.meta.url));
 const run = promisify(execFile);
@@ -17,7 +20,7 @@ export async function fetchPymysql(): Promise<void> {
   if (existsSync(folder)) return;
   const work = `${folder}.${process.pid}`;
   try {
-    const what = ['-q', '--no-deps', '--disable-pip-version-check', '--target', work, `PyMySQL==${version}`];
+    const what = ['-q', '--disable-pip-version-check', '--target', work, `${name}==${version}`];
     await run('python3', ['-m', 'pip', 'install', ...what]);
     // Who was first has the same.
     if (!existsSync(folder)) renameSync(work, folder);

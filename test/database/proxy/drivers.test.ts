@@ -6,7 +6,7 @@ import { createConnection as createMariadb } from 'mariadb';
 import { createConnection } from 'mysql2';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Server, startServer } from '../server.ts';
-import { type Stage, startStage, tables } from '../stage.ts';
+import { numbers, type Stage, startStage, tables } from '../stage.ts';
 
 let server: Server;
 const stages = new Map<string, Stage>();
@@ -125,7 +125,7 @@ describe.each(['base', 'gray'])('a workload of %s', (name) => {
     const client = createConnection({ host: '127.0.0.1', port: stage.port, user: 'root', database: 'app' });
     client.on('error', () => {});
     const before = process.memoryUsage().rss;
-    const stream = client.query("SELECT seq, REPEAT('x', 1000) AS body FROM seq_1_to_200000").stream();
+    const stream = client.query(`SELECT seq, REPEAT('x', 1000) AS body FROM ${numbers(200_000)}`).stream();
     let rows = 0;
     let peak = 0;
     for await (const _ of stream) {

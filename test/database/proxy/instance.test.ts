@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Server, startServer } from '../server.ts';
-import { type Stage, startStage } from '../stage.ts';
+import { numbers, type Stage, startStage } from '../stage.ts';
 
 let base: Server;
 let other: Server;
@@ -96,7 +96,7 @@ describe('a label with a server of its own', () => {
     const client = await stage.connect({ infileStreamFactory: () => Readable.from([Buffer.from('1\tone\n2\ttwo\n')]) });
     await client.query("LOAD DATA LOCAL INFILE 'x' INTO TABLE orders");
     expect(await there('SELECT id FROM app_gray.orders')).toEqual([1, 2]);
-    const [rows] = await client.query("SELECT REPEAT('x', 10000) AS body FROM orders, seq_1_to_2000");
+    const [rows] = await client.query(`SELECT REPEAT('x', 10000) AS body FROM orders, ${numbers(2_000)}`);
     expect((rows as unknown[]).length).toBe(4000);
   });
 });
@@ -138,6 +138,6 @@ test('a server of a label that is not there refuses its statements, and nothing 
   await expect(client.query("INSERT INTO orders VALUES (1, 'x')")).rejects.toThrow(
     /^lanekeeper: instance: the label's server default\/gray-ds cannot be used: connect ECONNREFUSED/,
   );
-  expect((await client.query('SELECT COUNT(*) AS all_ FROM mysql.db'))[0]).toEqual([{ all_: 0 }]);
+  expect((await client.query('SELECT COUNT(*) > 0 AS some FROM mysql.user'))[0]).toEqual([{ some: 1 }]);
   await stage.close();
 });

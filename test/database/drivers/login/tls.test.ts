@@ -58,7 +58,7 @@ const drivers: Readonly<Record<string, Meet>> = {
     const [cipher] = await client.query(status);
     const [row] = await client.query(select);
     await client.end();
-    return { secret: cipher.Value !== '', size: row.size };
+    return { secret: cipher.Value !== '', size: Number(row.size) };
   },
   async pymysql(place, authority) {
     const texts = [insert.replace('?', `REPEAT('x', ${1 << 20})`)];
@@ -75,7 +75,7 @@ const drivers: Readonly<Record<string, Meet>> = {
 const each = Object.entries(drivers).map(([driver, meet]) => ({ driver, meet }));
 const isSkipped = (driver: string) => driver === 'pymysql' && missing !== undefined;
 const flags = [`--ssl-cert=${path('server.crt')}`, `--ssl-key=${path('server.key')}`];
-const create = "CREATE OR REPLACE USER secretive IDENTIFIED BY 'secret' REQUIRE SSL";
+const create = ['DROP USER IF EXISTS secretive', "CREATE USER secretive IDENTIFIED BY 'secret' REQUIRE SSL"];
 
 describe('where TLS is terminated', () => {
   const tls = {
@@ -88,8 +88,7 @@ describe('where TLS is terminated', () => {
     (lane) => {
       const place = async (): Promise<Place> => {
         const root = await lane().stage.direct();
-        await root.query(create);
-        await root.query('GRANT ALL ON app.* TO secretive');
+        for (const sql of [...create, 'GRANT ALL ON app.* TO secretive']) await root.query(sql);
         const { port } = lane().stage;
         return { host: '127.0.0.1', port, user: 'secretive', password: 'secret', database: 'app' };
       };

@@ -86,27 +86,37 @@ export function createReplies(options: RepliesOptions): Replies {
 
   /** HOT */
   function feed(bytes: Buffer): void {
-    [chunk, at, from] = [bytes, 0, 0];
+    chunk = bytes;
+    at = 0;
+    from = 0;
     const size = chunk.length;
     while (at < size) {
       if (isInPayload) takePayload(size);
-      else if (grammar.state !== 'row' || headerBytes > 0 || size - at < 5 || !passRow(size)) takeHeader();
+      else if (headerBytes > 0 || size - at < 5 || !passPacket(size)) takeHeader();
     }
     flush();
     chunk = nothing;
   }
 
-  /** The shortcut for a row that nobody looks at. HOT */
-  function passRow(size: number): boolean {
-    if ((chunk[at + 4] as number) >= 0xfe || isContinued || current?.isKept === true) return false;
+  /** The shortcut for a packet that is here as a whole, or for a row that nobody looks at. HOT */
+  function passPacket(size: number): boolean {
+    const reply = current ?? begin();
+    if (isContinued || reply.isKept === true) return false;
     const bytes = (chunk[at] as number) | ((chunk[at + 1] as number) << 8) | ((chunk[at + 2] as number) << 16);
     if (bytes === 0 || bytes === longestPayload) return false;
-    const end = at + 4 + bytes;
-    if (end <= size) at = end;
-    else {
-      [isInPayload, isStart, isCollecting, length, left] = [true, false, false, bytes, end - size];
-      at = size;
+    const start = at + 4;
+    const end = start + bytes;
+    const { state } = grammar;
+    if (state === 'row' && (chunk[start] as number) < 0xfe) {
+      at = Math.min(end, size);
+      if (end > size) [isInPayload, isStart, isCollecting, length, left] = [true, false, false, bytes, end - size];
+      return true;
     }
+    if (end > size) return false;
+    const payload = state === 'definition' ? nothing : chunk.subarray(start, end);
+    if (state === 'first' && first === nothing) first = payload;
+    at = end;
+    grammar.packet(payload, bytes);
     return true;
   }
 
@@ -124,9 +134,10 @@ export function createReplies(options: RepliesOptions): Replies {
     if (left === 0) packetEnded();
   }
 
-  function begin(): void {
+  function begin(): Expectation {
     current = options.expected() ?? unasked;
     grammar.start(current.shape);
+    return current;
   }
 
   function takePayload(size: number): void {
@@ -161,11 +172,13 @@ export function createReplies(options: RepliesOptions): Replies {
     const done = current;
     // Before an answer of ours that waits for its turn behind this one.
     flush();
-    const reply: Reply = { ...ending, first, raw, rows };
-    [current, first, keptBytes, raw, rows] = [undefined, nothing, 0, [], []];
+    const reply = done?.done && { ...ending, first, raw, rows };
+    current = undefined;
+    first = nothing;
+    if (done?.isKept === true) [keptBytes, raw, rows] = [0, [], []];
     if (done === unasked) return;
     options.arrived(ending);
-    done?.done?.(reply);
+    if (reply !== undefined) done?.done?.(reply);
   }
 
   function flush(): void {

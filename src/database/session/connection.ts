@@ -144,17 +144,10 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     client.end();
   }
 
-  /** HOT */
+  /** A mistake of ours costs this connection, and no other. HOT */
   function pump(): void {
-    guarded(() => {
-      while (!isWaiting && !isClosed && step());
-    });
-  }
-
-  /** A mistake of ours costs this connection, and no other. */
-  function guarded(act: () => void): void {
     try {
-      act();
+      while (!isWaiting && !isClosed && step());
     } catch (error) {
       fail(error);
     }

@@ -62,7 +62,7 @@ export function openLeg({
   failed,
   chosen,
 }: LegOptions): Leg {
-  const queue: (Expectation | Answer)[] = [];
+  let queue: (Expectation | Answer)[] = [];
   let waiting: (() => void)[] = [];
   let status = 0;
   const replies = createReplies({
@@ -79,10 +79,10 @@ export function openLeg({
   socket.on('drain', () => flows(true));
   return {
     send,
-    expect: (expectation) => queue.push(expectation),
+    expect: enqueue,
     answer(bytes) {
       if (queue.length === 0) pass(bytes);
-      else queue.push({ answer: bytes });
+      else enqueue({ answer: bytes });
     },
     ask(payload, shape) {
       return new Promise((done) => send(frame(payload, 0), { shape, isKept: true, done }));
@@ -108,8 +108,14 @@ export function openLeg({
     }
   }
 
+  /** An array that has grown for many is shrunk each time it becomes empty, which costs more than a new one. */
+  function enqueue(next: Expectation | Answer): void {
+    if (queue.length === 0) queue = [next];
+    else queue.push(next);
+  }
+
   function send(bytes: Buffer, expectation?: Expectation): void {
-    if (expectation !== undefined) queue.push(expectation);
+    if (expectation !== undefined) enqueue(expectation);
     if (!socket.write(bytes)) flows(false);
   }
 

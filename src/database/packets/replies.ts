@@ -36,7 +36,8 @@ export type RepliesOptions = {
 };
 
 export type Replies = {
-  feed(chunk: Buffer): void;
+  /** True where nothing of the chunk is kept. HOT */
+  feed(chunk: Buffer): boolean;
   /** A reply has begun, and has not ended. */
   readonly isMidway: boolean;
 };
@@ -65,6 +66,8 @@ export function createReplies(options: RepliesOptions): Replies {
   let isContinued = false;
   let collected: Buffer[] = [];
   let keptBytes = 0;
+  /** Something of this chunk is kept. */
+  let isHeld = false;
   let first = nothing;
   let raw: Buffer[] = [];
   let rows: Buffer[] = [];
@@ -84,9 +87,9 @@ export function createReplies(options: RepliesOptions): Replies {
     },
   };
 
-  /** HOT */
-  function feed(bytes: Buffer): void {
+  function feed(bytes: Buffer): boolean {
     chunk = bytes;
+    isHeld = false;
     at = 0;
     from = 0;
     const size = chunk.length;
@@ -96,6 +99,7 @@ export function createReplies(options: RepliesOptions): Replies {
     }
     flush();
     chunk = nothing;
+    return !isHeld;
   }
 
   /** The shortcut for a packet that is here as a whole, or for a row that nobody looks at. HOT */
@@ -114,7 +118,10 @@ export function createReplies(options: RepliesOptions): Replies {
     }
     if (end > size) return false;
     const payload = state === 'definition' ? nothing : chunk.subarray(start, end);
-    if (state === 'first' && first === nothing) first = payload;
+    if (state === 'first' && first === nothing && reply.done !== undefined) {
+      first = payload;
+      isHeld = true;
+    }
     at = end;
     grammar.packet(payload, bytes);
     return true;
@@ -147,6 +154,7 @@ export function createReplies(options: RepliesOptions): Replies {
     const taken = Math.min(left, size - at);
     if (isCollecting && keptBytes < maxKeptBytes) {
       collected.push(chunk.subarray(at, at + taken));
+      isHeld = true;
       keptBytes += taken;
     }
     at += taken;
@@ -185,7 +193,9 @@ export function createReplies(options: RepliesOptions): Replies {
     if (from >= at) return;
     const bytes = from === 0 && at === chunk.length ? chunk : chunk.subarray(from, at);
     from = at;
-    if (current?.isKept === true) raw.push(bytes);
-    else options.pass(bytes);
+    if (current?.isKept === true) {
+      raw.push(bytes);
+      isHeld = true;
+    } else options.pass(bytes);
   }
 }

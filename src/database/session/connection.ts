@@ -83,6 +83,7 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
       deprecatesEof: has(wire.capabilities, capability.deprecateEof),
       hasTracking: has(wire.capabilities, capability.sessionTrack),
       pass: (bytes) => client.write(bytes),
+      isPassed: () => client.writableLength === 0,
       fileAsked() {
         mode = 'file';
       },

@@ -5,6 +5,7 @@ import { inTransaction } from '../packets/answers.ts';
 import { frame } from '../packets/frames.ts';
 import type { Ending } from '../packets/grammar.ts';
 import { createReplies, type Expectation, type Reply } from '../packets/replies.ts';
+import { takeFrom } from './intake.ts';
 
 /** An answer of ours, which waits for its turn behind those of the server. */
 type Answer = { readonly answer: Buffer };
@@ -15,6 +16,8 @@ export type LegOptions = {
   readonly hasTracking: boolean;
   /** Bytes for the client; false where it has enough for now. */
   pass(bytes: Buffer): boolean;
+  /** All of them are on their way: nobody holds them any more. */
+  isPassed(): boolean;
   fileAsked(): void;
   /** False while the server takes no more. */
   flows(canTake: boolean): void;
@@ -57,6 +60,7 @@ export function openLeg({
   deprecatesEof,
   hasTracking,
   pass,
+  isPassed,
   fileAsked,
   flows,
   failed,
@@ -75,7 +79,7 @@ export function openLeg({
     },
     fileAsked,
   });
-  socket.on('data', feed);
+  takeFrom(socket, feed);
   socket.on('drain', () => flows(true));
   return {
     send,
@@ -100,11 +104,12 @@ export function openLeg({
   };
 
   /** HOT */
-  function feed(chunk: Buffer): void {
+  function feed(chunk: Buffer): boolean {
     try {
-      replies.feed(chunk);
+      return replies.feed(chunk) && isPassed();
     } catch (error) {
       failed(error);
+      return false;
     }
   }
 

@@ -113,11 +113,15 @@ export function createJudge({ options, attributor, memory }: JudgeOptions): Judg
     const analysis = memory.analysisOf(text, mode);
     const place = instanceOf(analysis, lane, database);
     if ('do' in place) return place;
-    const prepared = preparedBy(statement, label);
-    const find = () =>
-      divert(text, analysis, { database, shadows: lane, definitions: options.definitions, temporary, prepared });
+    const isOfPrepared = analysis.statements.some((each) => each.prepared !== undefined);
+    const prepared = isOfPrepared ? preparedBy(statement, label) : none;
+    const { definitions } = options;
+    const find = (given: string, found: Analysis) =>
+      divert(given, found, { database, shadows: lane, definitions, temporary, prepared });
     const verdict =
-      prepared === none ? memory.verdictOf(text, mode, { database, shadows: lane, temporary }, find) : find();
+      prepared === none
+        ? memory.verdictOf(text, mode, { database, shadows: lane, temporary }, find)
+        : find(text, analysis);
     if (verdict.do === 'refuse') return verdict;
     const allowed = { label, by, instance: place.instance };
     return verdict.do === 'pass' ? { do: 'pass', ...allowed } : { do: 'rewrite', text: verdict.text, ...allowed };

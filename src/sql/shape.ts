@@ -30,21 +30,26 @@ export function shapeOf(text: string, mode: Mode): Shape | undefined {
   let to = 0;
   for (let at = 0; at < text.length; at = to) {
     const code = text.charCodeAt(at);
-    let [from, end] = [0, 0];
+    let from = 0;
+    let end = 0;
     to = at + 1;
     if (isInName(code)) {
       let isNumber = before !== 0x2e;
-      to = at;
-      for (let next = code; isInName(next); next = text.charCodeAt(to)) {
+      for (to = at; to < text.length; to += 1) {
+        const next = text.charCodeAt(to);
+        if (!isInName(next)) break;
         if (next === 0x24) return undefined;
         isNumber &&= isDigit(next);
-        to += 1;
       }
-      if (isNumber && text.charCodeAt(to) !== 0x2e) [from, end] = [at, to];
+      if (isNumber && text.charCodeAt(to) !== 0x2e) {
+        from = at;
+        end = to;
+      }
     } else if (code === 0x27) {
       // What stands right before a string says how it is read: N'…', X'…', _utf8'…'.
       to = isInName(before) ? -1 : endOfString(text, at, mode);
-      [from, end] = [at + 1, to - 1];
+      from = at + 1;
+      end = to - 1;
     } else if (code === 0x60) to = endOfName(text, at, mode);
     else if (doubts.has(code) || opensComment(code, text.charCodeAt(to))) return undefined;
     if (to < 0) return undefined;

@@ -47,6 +47,8 @@ const maxKeptBytes = 1 << 20;
 
 const unasked: Expectation = { shape: 'one' };
 const nothing: Buffer = Buffer.alloc(0);
+/** Payloads of one byte, as most numbers of columns are. */
+const single: readonly Buffer[] = Array.from({ length: 256 }, (_, byte) => Buffer.from([byte]));
 
 export function createReplies(options: RepliesOptions): Replies {
   let current: Expectation | undefined;
@@ -117,7 +119,8 @@ export function createReplies(options: RepliesOptions): Replies {
       return true;
     }
     if (end > size) return false;
-    const payload = state === 'definition' ? nothing : chunk.subarray(start, end);
+    const isByte = bytes === 1 || state === 'definition';
+    const payload = isByte ? (single[chunk[start] as number] as Buffer) : chunk.subarray(start, end);
     if (state === 'first' && first === nothing && reply.done !== undefined) {
       first = payload;
       isHeld = true;

@@ -83,9 +83,10 @@ export function createMemory(maxBytes: number): Memory {
   }
 
   function lookUp(text: string, mode: Mode): Entry {
-    if (text.length > maxTextBytes || isNew(text)) return entryOf(text, mode);
+    if (text.length > maxTextBytes) return entryOf(text, mode);
     const known = young.get(text);
     if (known?.mode === mode) return known;
+    if (isNew(text)) return entryOf(text, mode);
     const older = old.get(text);
     const entry = older?.mode === mode ? older : entryOf(text, mode);
     // What is found in a text takes some ten times its bytes.

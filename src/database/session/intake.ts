@@ -5,9 +5,10 @@ import { connect, type NetConnectOpts, type Socket } from 'node:net';
 /** Takes a chunk. True: nobody needs its bytes any more, and the next may be written over them. HOT */
 export type Take = (chunk: Buffer) => boolean;
 
-/** Enough for most replies; behind a chunk that fills it come more. */
+/** Enough for most replies. Behind a chunk that fills it come more; the large one is kept until so many in a row were small. */
 const smallBytes = 4096;
 const largeBytes = 65_536;
+const maxSmall = 64;
 
 const intakes = new WeakMap<Socket, (take: Take) => void>();
 
@@ -15,6 +16,7 @@ const intakes = new WeakMap<Socket, (take: Take) => void>();
 export function connectTo(target: NetConnectOpts): Socket {
   let buffer = Buffer.allocUnsafeSlow(smallBytes);
   let isFree = true;
+  let smallOnes = 0;
   let take: Take | undefined;
   const socket: Socket = connect({
     ...target,
@@ -28,7 +30,8 @@ export function connectTo(target: NetConnectOpts): Socket {
         const chunk = isLent ? read : Buffer.from(read);
         const isTaken = take !== undefined && socket.readableLength === 0;
         isFree = isTaken && take?.(chunk) === true;
-        const size = bytes === buffer.length ? largeBytes : bytes > smallBytes ? buffer.length : smallBytes;
+        smallOnes = bytes > smallBytes ? 0 : smallOnes + 1;
+        const size = bytes === buffer.length ? largeBytes : smallOnes < maxSmall ? buffer.length : smallBytes;
         if ((isLent && !isFree) || size !== buffer.length) buffer = Buffer.allocUnsafeSlow(size);
         return isTaken || socket.push(chunk);
       },

@@ -70,6 +70,24 @@ test('keeps no whole buffer for a few bytes', async () => {
   expect(buffers.size).toBeLessThan(10);
 });
 
+test('has a large buffer from the first big reply on, until there were none for a while', async () => {
+  const { near, far } = await pair();
+  const sizes: number[] = [];
+  takeFrom(near, ({ buffer, length }) => {
+    sizes.push(buffer.byteLength);
+    if (sizes.length === 1) far.write(Buffer.alloc(4096));
+    else if (sizes.length < 100) far.write(Buffer.alloc(length === 4096 ? 5000 : 10));
+    else far.end();
+    return true;
+  });
+  near.resume();
+  far.write('small');
+  await once(near, 'end');
+  expect(sizes.slice(0, 3)).toEqual([4096, 4096, 65_536]);
+  expect(sizes[50]).toBe(65_536);
+  expect(sizes.at(-1)).toBe(4096);
+});
+
 test('gives first what was read before, and what was given back', async () => {
   const { near, far } = await pair();
   far.write('greeting, ');

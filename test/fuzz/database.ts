@@ -5,7 +5,7 @@ import { frame } from '../../src/database/packets/frames.ts';
 import { createReplies, type Expectation } from '../../src/database/packets/replies.ts';
 import { type DatabaseProxy, openProxy } from '../../src/database/proxy.ts';
 import { compileShadows } from '../../src/shadow/compile.ts';
-import { definition, eof, error, ok, okBehindRows, preparedOk } from '../database/packets/given.ts';
+import { definition, eof, error, feedOnce, ok, okBehindRows, preparedOk } from '../database/packets/given.ts';
 import { shadowTable } from '../database/stage.ts';
 import { rulesOf } from '../rules/fixture.ts';
 import type { Target } from './targets.ts';
@@ -214,11 +214,11 @@ function readAll(
   }));
   const replies = createReplies({
     ...{ deprecatesEof, hasTracking: true, expected: () => queue[0], arrived: () => queue.shift() },
-    ...{ pass: (bytes: Buffer) => passed.push(bytes), fileAsked: () => {} },
+    ...{ pass: (bytes: Buffer) => passed.push(Buffer.from(bytes)), fileAsked: () => {} },
   });
   let at = 0;
   for (const size of [...pieces, stream.length]) {
-    replies.feed(stream.subarray(at, at + size));
+    feedOnce(replies, stream.subarray(at, at + size));
     at += size;
   }
   return { passed: Buffer.concat(passed), ends: ends.join() };

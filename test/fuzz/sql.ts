@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { createMemory } from '../../src/database/statements/memory.ts';
 import { analyse } from '../../src/sql/analyse.ts';
-import { divert } from '../../src/sql/divert.ts';
+import type { Analysis } from '../../src/sql/analysis.ts';
+import { divert, type Verdict } from '../../src/sql/divert.ts';
 import { tokenize } from '../../src/sql/lexer.ts';
 import { namesMapped } from '../../src/sql/mapped.ts';
 import type { Mode } from '../../src/sql/mode.ts';
 import type { TableName } from '../../src/sql/shadows.ts';
+import { fill, piecesOf, shapeOf } from '../../src/sql/shape.ts';
 import { anyMode, anySql } from '../sql/arbitrary.ts';
 import { bytes, mariadb, orders } from '../sql/given.ts';
 import { anyStatement } from '../sql/grammar.ts';
@@ -30,6 +33,21 @@ const isOrders = ({ database, table }: TableName) => database === 'app' && table
 const home = { ...orders, isShadow: () => true };
 const given = { database: 'app', shadows: home, definitions: 'shadow' } as const;
 
+/** What is kept of a text of the same shape, with other literals, says the same of this one. */
+function isRemembered(sql: string, mode: Mode, verdict: Verdict): void {
+  const memory = createMemory(1 << 20);
+  const shape = shapeOf(sql, mode);
+  const pieces = piecesOf(shape?.text ?? '');
+  const literals = shape?.literals.map((each) => (/^\d+$/.test(each) ? '7' : 'another')) ?? [];
+  const other = pieces.length === literals.length + 1 ? fill(pieces, literals) : sql;
+  const circumstances = { database: 'app', shadows: home, temporary: new Set<string>() };
+  const find = (text: string, analysis: Analysis) => divert(text, analysis, given);
+  for (let times = 0; times < 2; times += 1) memory.verdictOf(other, mode, circumstances, find);
+  const found = memory.verdictOf(sql, mode, circumstances, find);
+  const bare = (each: typeof found) => (each.do === 'rewrite' ? each.text : each);
+  assert.deepEqual(bare(found), bare(verdict), 'it comes to the same from memory');
+}
+
 function holds(sql: string, mode: Mode): void {
   let at = 0;
   const { tokens } = tokenize(sql, mode);
@@ -46,6 +64,7 @@ function holds(sql: string, mode: Mode): void {
   if (strict.do === 'pass')
     assert.ok(!touched.written || /TEMPORARY/i.test(sql), 'what writes to the base does not pass');
   const verdict = divert(sql, analysis, given);
+  isRemembered(sql, mode, verdict);
   if (verdict.do !== 'rewrite') return;
   const again = analyse(verdict.text, mode);
   assert.deepEqual(divert(verdict.text, again, given), { do: 'pass' }, 'nothing of the base is left');

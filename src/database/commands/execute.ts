@@ -130,9 +130,12 @@ function run(session: Session, given: Given, variant: Variant, label: Label | un
   const { text } = statement;
   const expectation = expectationOf(session, { text, analysis: analysisOf(session, statement), label });
   const isSame = isTold && variant.id === statementId(packet.payload);
-  const isUntouched = isSame && wire.clientHasAttributes === wire.serverHasAttributes;
+  if (isSame && wire.clientHasAttributes === wire.serverHasAttributes) {
+    leg.send(packet.raw, expectation);
+    return;
+  }
   const options = { count: statement.parameters, parameters, hasAttributes: wire.serverHasAttributes };
-  leg.send(isUntouched ? packet.raw : frame(writeExecute(execution, variant.id, options), 0), expectation);
+  leg.send(frame(writeExecute(execution, variant.id, options), 0), expectation);
 }
 
 /** Of what changes a session; its texts are few, and are kept. */

@@ -150,7 +150,7 @@ export function pin(statement: Prepared): void {
 }
 
 export function clearLong(statement: Prepared): void {
-  statement.long.clear();
+  if (statement.long.size > 0) statement.long.clear();
   statement.longBytes = 0;
   statement.pinned = undefined;
 }

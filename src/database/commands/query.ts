@@ -86,9 +86,8 @@ function rewritten({ wire }: Session, { packet, textAt }: Given, text: string): 
   if (size >= longestPayload)
     return frame(Buffer.concat([payload.subarray(0, head), Buffer.from(text, 'latin1')]), sequence);
   const bytes = Buffer.allocUnsafe(4 + size);
-  bytes.writeUIntLE(size, 0, 3);
-  bytes[3] = sequence;
-  payload.copy(bytes, 4, 0, head);
+  bytes.writeInt32LE(size | (sequence << 24), 0);
+  for (let at = 0; at < head; at += 1) bytes[4 + at] = payload[at] as number;
   bytes.write(text, 4 + head, 'latin1');
   return bytes;
 }

@@ -19,12 +19,16 @@ export type ServerError = { readonly code: number; readonly message: string };
 export type Ok = { readonly status: number; readonly database: string | undefined };
 
 export function readOk(payload: Buffer, hasTracking: boolean): Ok {
-  const cursor = { bytes: payload, at: 1 };
-  const status = attempt(() => {
-    takeLength(cursor);
-    takeLength(cursor);
-    return takeNumber(cursor, 2);
-  });
+  // Behind rows both numbers are a byte each.
+  const isShort = payload.length >= 5 && (payload[1] as number) < 0xfb && (payload[2] as number) < 0xfb;
+  const cursor = { bytes: payload, at: isShort ? 5 : 1 };
+  const status = isShort
+    ? payload.readUInt16LE(3)
+    : attempt(() => {
+        takeLength(cursor);
+        takeLength(cursor);
+        return takeNumber(cursor, 2);
+      });
   const isChanged = hasTracking && status !== undefined && (status & sessionChanged) !== 0;
   return { status: status ?? 0, database: isChanged ? attempt(() => trackedDatabase(cursor)) : undefined };
 }

@@ -57,7 +57,8 @@ export function createInput(): Input {
       return size;
     },
     push(chunk) {
-      parts.push(chunk);
+      if (size === 0) parts = [chunk];
+      else parts.push(chunk);
       size += chunk.length;
     },
     next(limit) {
@@ -122,7 +123,7 @@ export function createInput(): Input {
   }
 
   function byteAt(at: number): number {
-    const [first] = parts;
+    const first = parts[0];
     if (first !== undefined && at < first.length) return first[at] as number;
     let rest = at;
     for (const part of parts) {
@@ -133,7 +134,7 @@ export function createInput(): Input {
   }
 
   function take(length: number): Buffer {
-    const [first] = parts;
+    const first = parts[0];
     size -= length;
     if (first?.length === length) {
       parts.shift();

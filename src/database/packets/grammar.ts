@@ -51,7 +51,9 @@ export function createGrammar(options: GrammarOptions): Grammar {
   return grammar;
 
   function start(next: Shape): void {
-    [shape, database, grammar.state] = [next, undefined, 'first'];
+    shape = next;
+    database = undefined;
+    grammar.state = 'first';
   }
 
   function packet(payload: Buffer, length: number): void {
@@ -88,7 +90,7 @@ export function createGrammar(options: GrammarOptions): Grammar {
       grammar.state = 'file';
       options.fileAsked();
     } else {
-      definitions = attempt(() => takeLength({ bytes: payload, at: 0 })) ?? 0;
+      definitions = mark < 0xfb ? mark : (attempt(() => takeLength({ bytes: payload, at: 0 })) ?? 0);
       if (definitions === 0) end(undefined);
       else grammar.state = 'definition';
     }

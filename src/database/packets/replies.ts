@@ -36,7 +36,8 @@ export type RepliesOptions = {
 };
 
 export type Replies = {
-  feed(chunk: Buffer): void;
+  /** True where nothing of the chunk is kept. HOT */
+  feed(chunk: Buffer): boolean;
   /** A reply has begun, and has not ended. */
   readonly isMidway: boolean;
 };
@@ -46,6 +47,8 @@ const maxKeptBytes = 1 << 20;
 
 const unasked: Expectation = { shape: 'one' };
 const nothing: Buffer = Buffer.alloc(0);
+/** Payloads of one byte, as most numbers of columns are. */
+const single: readonly Buffer[] = Array.from({ length: 256 }, (_, byte) => Buffer.from([byte]));
 
 export function createReplies(options: RepliesOptions): Replies {
   let current: Expectation | undefined;
@@ -65,6 +68,8 @@ export function createReplies(options: RepliesOptions): Replies {
   let isContinued = false;
   let collected: Buffer[] = [];
   let keptBytes = 0;
+  /** Something of this chunk is kept. */
+  let isHeld = false;
   let first = nothing;
   let raw: Buffer[] = [];
   let rows: Buffer[] = [];
@@ -84,29 +89,44 @@ export function createReplies(options: RepliesOptions): Replies {
     },
   };
 
-  /** HOT */
-  function feed(bytes: Buffer): void {
-    [chunk, at, from] = [bytes, 0, 0];
+  function feed(bytes: Buffer): boolean {
+    chunk = bytes;
+    isHeld = false;
+    at = 0;
+    from = 0;
     const size = chunk.length;
     while (at < size) {
       if (isInPayload) takePayload(size);
-      else if (grammar.state !== 'row' || headerBytes > 0 || size - at < 5 || !passRow(size)) takeHeader();
+      else if (headerBytes > 0 || size - at < 5 || !passPacket(size)) takeHeader();
     }
     flush();
     chunk = nothing;
+    return !isHeld;
   }
 
-  /** The shortcut for a row that nobody looks at. HOT */
-  function passRow(size: number): boolean {
-    if ((chunk[at + 4] as number) >= 0xfe || isContinued || current?.isKept === true) return false;
+  /** The shortcut for a packet that is here as a whole, or for a row that nobody looks at. HOT */
+  function passPacket(size: number): boolean {
+    const reply = current ?? begin();
+    if (isContinued || reply.isKept === true) return false;
     const bytes = (chunk[at] as number) | ((chunk[at + 1] as number) << 8) | ((chunk[at + 2] as number) << 16);
     if (bytes === 0 || bytes === longestPayload) return false;
-    const end = at + 4 + bytes;
-    if (end <= size) at = end;
-    else {
-      [isInPayload, isStart, isCollecting, length, left] = [true, false, false, bytes, end - size];
-      at = size;
+    const start = at + 4;
+    const end = start + bytes;
+    const { state } = grammar;
+    if (state === 'row' && (chunk[start] as number) < 0xfe) {
+      at = Math.min(end, size);
+      if (end > size) [isInPayload, isStart, isCollecting, length, left] = [true, false, false, bytes, end - size];
+      return true;
     }
+    if (end > size) return false;
+    const isByte = bytes === 1 || state === 'definition';
+    const payload = isByte ? (single[chunk[start] as number] as Buffer) : chunk.subarray(start, end);
+    if (state === 'first' && first === nothing && reply.done !== undefined) {
+      first = payload;
+      isHeld = true;
+    }
+    at = end;
+    grammar.packet(payload, bytes);
     return true;
   }
 
@@ -124,9 +144,10 @@ export function createReplies(options: RepliesOptions): Replies {
     if (left === 0) packetEnded();
   }
 
-  function begin(): void {
+  function begin(): Expectation {
     current = options.expected() ?? unasked;
     grammar.start(current.shape);
+    return current;
   }
 
   function takePayload(size: number): void {
@@ -136,6 +157,7 @@ export function createReplies(options: RepliesOptions): Replies {
     const taken = Math.min(left, size - at);
     if (isCollecting && keptBytes < maxKeptBytes) {
       collected.push(chunk.subarray(at, at + taken));
+      isHeld = true;
       keptBytes += taken;
     }
     at += taken;
@@ -161,18 +183,22 @@ export function createReplies(options: RepliesOptions): Replies {
     const done = current;
     // Before an answer of ours that waits for its turn behind this one.
     flush();
-    const reply: Reply = { ...ending, first, raw, rows };
-    [current, first, keptBytes, raw, rows] = [undefined, nothing, 0, [], []];
+    const reply = done?.done && { ...ending, first, raw, rows };
+    current = undefined;
+    first = nothing;
+    if (done?.isKept === true) [keptBytes, raw, rows] = [0, [], []];
     if (done === unasked) return;
     options.arrived(ending);
-    done?.done?.(reply);
+    if (reply !== undefined) done?.done?.(reply);
   }
 
   function flush(): void {
     if (from >= at) return;
     const bytes = from === 0 && at === chunk.length ? chunk : chunk.subarray(from, at);
     from = at;
-    if (current?.isKept === true) raw.push(bytes);
-    else options.pass(bytes);
+    if (current?.isKept === true) {
+      raw.push(bytes);
+      isHeld = true;
+    } else options.pass(bytes);
   }
 }

@@ -1,6 +1,6 @@
 // COM_STMT_EXECUTE: which statement, and the values of its parameters; query attributes among them.
 
-import { attempt, lengthEncoded, takeBytes, takeNumber } from '../packets/bytes.ts';
+import { attempt, type Cursor, lengthEncoded, takeNumber } from '../packets/bytes.ts';
 import type { Attributes } from './query.ts';
 import { noAttributes } from './query.ts';
 import { isNull, type Parameter, takeCount, takeParameters, takeValue } from './values.ts';
@@ -10,10 +10,13 @@ export type Execution = {
   /** The cursor that is asked for; without the mark that a count of parameters follows. */
   readonly flags: number;
   readonly iterations: number;
-  readonly bitmap: Buffer;
   /** Those of the statement; undefined where they are as they were the last time. */
   readonly parameters: readonly Parameter[] | undefined;
-  readonly values: Buffer;
+  /** Where NULLs and values are; they are cut out only where another command must be written. */
+  readonly payload: Buffer;
+  readonly bitmapAt: number;
+  readonly valuesAt: number;
+  readonly valuesTo: number;
   readonly attributes: Attributes;
 };
 
@@ -47,30 +50,46 @@ export function readExecute(payload: Buffer, context: ExecuteContext): Execution
     const isCounted = context.hasAttributes && (own > 0 || (said & hasCount) !== 0);
     const count = isCounted ? takeCount(cursor) : own;
     if (count < own) return undefined;
-    const empty = { id, flags, iterations, attributes: noAttributes };
-    if (count === 0) return { ...empty, bitmap: Buffer.alloc(0), parameters: undefined, values: Buffer.alloc(0) };
-    const bitmap = takeBytes(cursor, (count + 7) >> 3);
+    const bitmapAt = cursor.at;
+    const head = { id, flags, iterations, payload, bitmapAt, attributes: noAttributes };
+    if (count === 0) return { ...head, parameters: undefined, valuesAt: bitmapAt, valuesTo: bitmapAt };
+    cursor.at += (count + 7) >> 3;
     const isBound = takeNumber(cursor, 1) === 1;
-    const all = isBound ? takeParameters(cursor, count, context.hasAttributes) : context.remembered;
-    const from = cursor.at;
-    const parameters = isBound ? all?.slice(0, own) : undefined;
-    if (count === own) return { ...empty, bitmap, parameters, values: payload.subarray(from) };
+    const all = isBound ? takeTypes(cursor, count, context) : context.remembered;
+    const valuesAt = cursor.at;
+    if (count === own) return { ...head, parameters: isBound ? all : undefined, valuesAt, valuesTo: payload.length };
     if (all === undefined) return undefined;
+    const parameters = isBound ? all.slice(0, own) : undefined;
+    const bitmap = payload.subarray(bitmapAt);
     const isSent = (index: number): boolean => !isNull(bitmap, index) && !(index < own && context.isLong(index));
     for (const [index, { type }] of all.slice(0, own).entries()) if (isSent(index)) takeValue(cursor, type);
-    const values = payload.subarray(from, cursor.at);
+    const valuesTo = cursor.at;
     const attributes = new Map<string, string>();
     for (let index = own; index < count; index += 1) {
       const { type, name } = all[index] ?? { type: 6, name: '' };
       const value = isSent(index) ? takeValue(cursor, type) : undefined;
       if (value !== undefined) attributes.set(name.toLowerCase(), value);
     }
-    return { ...empty, bitmap: ownBits(bitmap, own), parameters, values, attributes };
+    return { ...head, parameters, valuesAt, valuesTo, attributes };
   });
 }
 
-function ownBits(bitmap: Buffer, count: number): Buffer {
-  const own = Buffer.from(bitmap.subarray(0, (count + 7) >> 3));
+/** Most drivers say the same types each time: then they are those that are remembered, and nothing is made. */
+function takeTypes(cursor: Cursor, count: number, { hasAttributes, remembered }: ExecuteContext): readonly Parameter[] {
+  const { bytes, at } = cursor;
+  const size = hasAttributes ? 3 : 2;
+  const isSaidAgain = ({ type, name }: Parameter, index: number): boolean => {
+    const from = at + size * index;
+    return bytes.readUInt16LE(from) === type && (!hasAttributes || (name === '' && bytes[from + 2] === 0));
+  };
+  if (remembered?.length !== count || !remembered.every(isSaidAgain))
+    return takeParameters(cursor, count, hasAttributes);
+  cursor.at += size * count;
+  return remembered;
+}
+
+function ownBits({ payload, bitmapAt }: Execution, count: number): Buffer {
+  const own = Buffer.from(payload.subarray(bitmapAt, bitmapAt + ((count + 7) >> 3)));
   const rest = count & 7;
   if (rest > 0) own[own.length - 1] = (own[own.length - 1] as number) & ((1 << rest) - 1);
   return own;
@@ -78,7 +97,7 @@ function ownBits(bitmap: Buffer, count: number): Buffer {
 
 /** The command for this statement of the server: without attributes, with types where they must be said. */
 export function writeExecute(execution: Execution, id: number, options: WriteOptions): Buffer {
-  const { flags, iterations, bitmap, values } = execution;
+  const { flags, iterations, payload, valuesAt, valuesTo } = execution;
   const head = Buffer.alloc(10);
   head[0] = 0x17;
   head.writeUInt32LE(id, 1);
@@ -88,7 +107,8 @@ export function writeExecute(execution: Execution, id: number, options: WriteOpt
   const counted = options.hasAttributes ? [lengthEncoded(count)] : [];
   if (count === 0) return Buffer.concat([head, ...counted]);
   const types = parameters === undefined ? Buffer.from([0]) : writeTypes(parameters, options.hasAttributes);
-  return Buffer.concat([head, ...counted, bitmap, types, values]);
+  const values = payload.subarray(valuesAt, valuesTo);
+  return Buffer.concat([head, ...counted, ownBits(execution, count), types, values]);
 }
 
 export type WriteOptions = {

@@ -1,6 +1,6 @@
 // From the first byte of a client to the moment when it shows who it is: to which server it goes, and what both agree on.
 
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
 import { capability, has } from '../handshake/capabilities.ts';
@@ -11,6 +11,7 @@ import type { ProxyOptions, Target, TlsOptions } from '../options.ts';
 import { complaint } from '../packets/answers.ts';
 import { frame } from '../packets/frames.ts';
 import { openSide, type Side } from '../packets/side.ts';
+import { connectTo } from './intake.ts';
 import type { Wire } from './wire.ts';
 
 export type Arrived = {
@@ -30,7 +31,6 @@ export async function arrive(client: Socket, options: ProxyOptions): Promise<Arr
   const target = options.upstream === 'proxy-protocol' ? await headed(clientSide) : options.upstream;
   if (target === undefined) return fail(client, undefined, 'found no PROXY header, expected one before the first byte');
   const server = dial(target, options.exit);
-  server.setNoDelay(true);
   const serverSide = openSide(server);
   const onGone = () => server.destroy();
   client.once('close', onGone).once('end', onGone);
@@ -109,9 +109,8 @@ function originate(socket: Socket, { authority }: Extract<TlsOptions, { mode: 't
 
 /** By `exit` where there is one: the header is what the kernel's redirection is to Envoy. */
 function dial(target: Target, exit: string | undefined): Socket {
-  if ('path' in target) return connect(target.path);
-  if (exit === undefined) return connect(target);
-  const socket = connect(exit);
+  if ('path' in target || exit === undefined) return connectTo(target);
+  const socket = connectTo({ path: exit });
   socket.write(writeProxyHeader(target));
   return socket;
 }

@@ -83,6 +83,7 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
       deprecatesEof: has(wire.capabilities, capability.deprecateEof),
       hasTracking: has(wire.capabilities, capability.sessionTrack),
       pass: (bytes) => client.write(bytes),
+      isPassed: () => client.writableLength === 0,
       fileAsked() {
         mode = 'file';
       },
@@ -144,17 +145,10 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     client.end();
   }
 
-  /** HOT */
+  /** A mistake of ours costs this connection, and no other. HOT */
   function pump(): void {
-    guarded(() => {
-      while (!isWaiting && !isClosed && step());
-    });
-  }
-
-  /** A mistake of ours costs this connection, and no other. */
-  function guarded(act: () => void): void {
     try {
-      act();
+      while (!isWaiting && !isClosed && step());
     } catch (error) {
       fail(error);
     }

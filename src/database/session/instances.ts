@@ -1,11 +1,12 @@
 // Servers of labels, beside the one that the client has asked for: each connected when it is needed first, as itself.
 
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Instance } from '../../shadow/map.ts';
 import { capability } from '../handshake/capabilities.ts';
 import { command, worded } from '../packets/command.ts';
 import { passwordOf } from '../password.ts';
 import type { Refusal } from '../statements/judge.ts';
+import { connectTo } from './intake.ts';
 import type { Leg } from './leg.ts';
 import type { State } from './state.ts';
 import { ownQuery, type Wire } from './wire.ts';
@@ -80,7 +81,7 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
     const { name, host, port, user, database } = instance;
     const password = await passwordOf(instance).catch(() => undefined);
     if (password === undefined) return refuse(name, `its password cannot be read from ${instance.passwordFile}`);
-    const socket = connect({ host, port, noDelay: true });
+    const socket = connectTo({ host, port });
     coming = socket;
     const { extensions, collation: charset } = wire;
     // Those that only we have offered are taken away before its own server, and so before this one.

@@ -5,6 +5,7 @@ import { inTransaction } from '../packets/answers.ts';
 import { frame } from '../packets/frames.ts';
 import type { Ending } from '../packets/grammar.ts';
 import { createReplies, type Expectation, type Reply } from '../packets/replies.ts';
+import { takeFrom } from './intake.ts';
 
 /** An answer of ours, which waits for its turn behind those of the server. */
 type Answer = { readonly answer: Buffer };
@@ -15,6 +16,8 @@ export type LegOptions = {
   readonly hasTracking: boolean;
   /** Bytes for the client; false where it has enough for now. */
   pass(bytes: Buffer): boolean;
+  /** All of them are on their way: nobody holds them any more. */
+  isPassed(): boolean;
   fileAsked(): void;
   /** False while the server takes no more. */
   flows(canTake: boolean): void;
@@ -57,12 +60,13 @@ export function openLeg({
   deprecatesEof,
   hasTracking,
   pass,
+  isPassed,
   fileAsked,
   flows,
   failed,
   chosen,
 }: LegOptions): Leg {
-  const queue: (Expectation | Answer)[] = [];
+  let queue: (Expectation | Answer)[] = [];
   let waiting: (() => void)[] = [];
   let status = 0;
   const replies = createReplies({
@@ -75,14 +79,14 @@ export function openLeg({
     },
     fileAsked,
   });
-  socket.on('data', feed);
+  takeFrom(socket, feed);
   socket.on('drain', () => flows(true));
   return {
     send,
-    expect: (expectation) => queue.push(expectation),
+    expect: enqueue,
     answer(bytes) {
       if (queue.length === 0) pass(bytes);
-      else queue.push({ answer: bytes });
+      else enqueue({ answer: bytes });
     },
     ask(payload, shape) {
       return new Promise((done) => send(frame(payload, 0), { shape, isKept: true, done }));
@@ -100,16 +104,23 @@ export function openLeg({
   };
 
   /** HOT */
-  function feed(chunk: Buffer): void {
+  function feed(chunk: Buffer): boolean {
     try {
-      replies.feed(chunk);
+      return replies.feed(chunk) && isPassed();
     } catch (error) {
       failed(error);
+      return false;
     }
   }
 
+  /** An array that has grown for many is shrunk each time it becomes empty, which costs more than a new one. */
+  function enqueue(next: Expectation | Answer): void {
+    if (queue.length === 0) queue = [next];
+    else queue.push(next);
+  }
+
   function send(bytes: Buffer, expectation?: Expectation): void {
-    if (expectation !== undefined) queue.push(expectation);
+    if (expectation !== undefined) enqueue(expectation);
     if (!socket.write(bytes)) flows(false);
   }
 

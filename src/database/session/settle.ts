@@ -45,10 +45,8 @@ export function expectationOf(session: Session, given: Settled): Expectation {
 }
 
 function isChanging(analysis: Analysis, state: State): boolean {
-  const isSaid = analysis.statements.some(
-    ({ changes, kind, prepared, verb }) =>
-      changes.length > 0 || kind === 'definition' || prepared !== undefined || verb === 'SET',
-  );
+  for (const { changes, kind, prepared, verb } of analysis.statements)
+    if (changes.length > 0 || kind === 'definition' || prepared !== undefined || verb === 'SET') return true;
   // What is not understood may have made or dropped any temporary table.
-  return isSaid || temporaryAfter(analysis, state) !== state.temporary;
+  return temporaryAfter(analysis, state) !== state.temporary;
 }

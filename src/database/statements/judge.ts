@@ -113,18 +113,24 @@ export function createJudge({ options, attributor, memory }: JudgeOptions): Judg
     const analysis = memory.analysisOf(text, mode);
     const place = instanceOf(analysis, lane, database);
     if ('do' in place) return place;
-    const prepared = preparedBy(statement, label);
-    const find = () =>
-      divert(text, analysis, { database, shadows: lane, definitions: options.definitions, temporary, prepared });
+    const prepared = preparedBy(statement, analysis, label);
+    const { definitions } = options;
+    const find = (given: string, found: Analysis) =>
+      divert(given, found, { database, shadows: lane, definitions, temporary, prepared });
     const verdict =
-      prepared === none ? memory.verdictOf(text, mode, { database, shadows: lane, temporary }, find) : find();
+      prepared === none
+        ? memory.verdictOf(text, mode, { database, shadows: lane, temporary }, find)
+        : find(text, analysis);
     if (verdict.do === 'refuse') return verdict;
-    const allowed = { label, by, instance: place.instance };
-    return verdict.do === 'pass' ? { do: 'pass', ...allowed } : { do: 'rewrite', text: verdict.text, ...allowed };
+    const { instance } = place;
+    if (verdict.do === 'pass') return { do: 'pass', label, by, instance };
+    return { do: 'rewrite', text: verdict.text, label, by, instance };
   }
 
-  function preparedBy({ texts }: Case, label: Label): ReadonlySet<string> {
-    return texts.size === 0 ? none : new Set([...texts].filter(([, by]) => by === label).map(([name]) => name));
+  /** Of texts that name none it does not matter. */
+  function preparedBy({ texts }: Case, { statements }: Analysis, label: Label): ReadonlySet<string> {
+    const isNamed = texts.size > 0 && statements.some(({ prepared }) => prepared !== undefined);
+    return isNamed ? new Set([...texts].filter(([, by]) => by === label).map(([name]) => name)) : none;
   }
 }
 

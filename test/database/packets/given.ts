@@ -1,5 +1,6 @@
 // Replies as a server writes them, for the tests of this folder and of the fuzzer.
 import { frame } from '../../../src/database/packets/frames.ts';
+import type { Replies } from '../../../src/database/packets/replies.ts';
 
 /** Packets from payloads, one after another. */
 export function packets(...payloads: readonly (Buffer | string | readonly number[])[]): Buffer {
@@ -30,3 +31,9 @@ export const preparedOk = (columns: number, parameters: number, id = 7): number[
   0,
   0,
 ];
+
+/** Feeds a copy, and writes over it as soon as nobody needs it any more, as what reads it does. */
+export function feedOnce(reader: Replies, bytes: Buffer): void {
+  const chunk = Buffer.from(bytes);
+  if (reader.feed(chunk)) chunk.fill(0xee);
+}

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { frame } from '../../../src/database/packets/frames.ts';
 import type { Shape } from '../../../src/database/packets/grammar.ts';
 import { createReplies, type Expectation, type Reply } from '../../../src/database/packets/replies.ts';
-import { definition, eof, error, ok, okBehindRows, packets, preparedOk } from './given.ts';
+import { definition, eof, error, feedOnce, ok, okBehindRows, packets, preparedOk } from './given.ts';
 
 const more = 8;
 const cursor = 0x40;
@@ -56,15 +56,15 @@ function read(stream: Buffer, shapes: readonly Shape[], hasNoEof: boolean, piece
     hasTracking: false,
     expected: () => queue[0],
     arrived: () => queue.shift(),
-    pass: (bytes) => passed.push(bytes),
+    pass: (bytes) => passed.push(Buffer.from(bytes)),
     fileAsked: () => {},
   });
   let at = 0;
   for (const size of pieces) {
-    reader.feed(stream.subarray(at, at + size));
+    feedOnce(reader, stream.subarray(at, at + size));
     at += size;
   }
-  reader.feed(stream.subarray(at));
+  feedOnce(reader, stream.subarray(at));
   expect(reader.isMidway).toBe(false);
   return { passed: Buffer.concat(passed), ended };
 }
@@ -86,6 +86,7 @@ describe.each(replies)('the reply %s', (_, shape, hasNoEof, bytes) => {
       const { passed, ended } = read(stream, shapes, hasNoEof, [cut]);
       expect(passed.equals(stream), `cut at ${cut}`).toBe(true);
       expect(ended.length, `cut at ${cut}`).toBe(3);
+      expect(ended[0]?.reply.first, `cut at ${cut}`).toEqual(bytes.subarray(4, 4 + bytes.readUIntLE(0, 3)));
     }
   });
 
@@ -112,16 +113,26 @@ test('a reply to a question of our own is kept, and nothing of it passes', () =>
       hasTracking: false,
       expected: () => queue[0],
       arrived: () => queue.shift(),
-      pass: (bytes) => passed.push(bytes),
+      pass: (bytes) => passed.push(Buffer.from(bytes)),
       fileAsked: () => {},
     });
     const stream = Buffer.concat([packets(ok()), rows, packets(ok(1))]);
-    reader.feed(stream.subarray(0, cut + 10));
-    reader.feed(stream.subarray(cut + 10));
+    feedOnce(reader, stream.subarray(0, cut + 10));
+    feedOnce(reader, stream.subarray(cut + 10));
     expect(Buffer.concat(passed)).toEqual(Buffer.concat([packets(ok()), packets(ok(1))]));
     expect(kept[0]?.rows.map(String)).toEqual(['\x01a\x01b']);
     expect(Buffer.concat(kept[0]?.raw ?? [])).toEqual(rows);
   }
+});
+
+test('nothing is kept of what only passes', () => {
+  const reader = createReplies({
+    ...{ deprecatesEof: true, hasTracking: false, expected: (): Expectation => ({ shape: 'query' }) },
+    ...{ arrived: () => {}, pass: () => {}, fileAsked: () => {} },
+  });
+  const rows = packets([1], definition, '\x01a', okBehindRows());
+  expect(reader.feed(rows)).toBe(true);
+  expect(reader.feed(rows.subarray(0, -12))).toBe(true);
 });
 
 test('the server says which database is chosen now', () => {

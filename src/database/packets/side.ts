@@ -54,7 +54,7 @@ export function openSide(socket: Socket): Side {
       socket.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onError);
       socket.pause();
       const rest = Buffer.concat(input.all());
-      if (rest.length > 0) socket.unshift(rest);
+      if (rest.length > 0 && !socket.readableEnded && !socket.destroyed) socket.unshift(rest);
       return socket;
     },
   };

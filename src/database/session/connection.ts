@@ -12,7 +12,7 @@ import type { Memory } from '../statements/memory.ts';
 import type { Arrived } from './arrival.ts';
 import { createInstances, type Login } from './instances.ts';
 import { type Leg, openLeg } from './leg.ts';
-import { createSession, type Session, tooLong } from './session.ts';
+import { createSession, mayPass, tooLong } from './session.ts';
 import { createState } from './state.ts';
 
 export type Connection = {
@@ -36,10 +36,13 @@ type Mode = 'commands' | 'relay' | 'file' | 'passed' | 'dropped' | 'surrendered'
 
 /** Of commands that wait for the one before. */
 const maxWaitingBytes = 1 << 16;
+/** For a client whose server has left: to see it, and to leave as well. */
+const patienceMs = 10_000;
 
 export function openConnection({ arrived, options, judge, memory, login }: ConnectionOptions): Connection {
   const { client, server, wire, database, rest } = arrived;
   const input = createInput();
+  let leaving: NodeJS.Timeout | undefined;
   let mode: Mode = 'relay';
   let isWaiting = false;
   let isFull = false;
@@ -49,7 +52,7 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
   const instances = createInstances({
     ...{ login, wire, state, openLeg: legOn },
     lost(gone) {
-      if (session.active === gone || gone.isInTransaction) destroy();
+      if (session.active === gone || gone.isInTransaction || !gone.isIdle) serverLeft();
     },
   });
   const session = createSession({ options, judge, memory, wire, leg, instances, state });
@@ -77,9 +80,11 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
   };
 
   function legOn(socket: Socket): Leg {
+    socket.on('error', broke);
     return openLeg({
       socket,
       failed: fail,
+      asked: serverLeft,
       deprecatesEof: has(wire.capabilities, capability.deprecateEof),
       hasTracking: has(wire.capabilities, capability.sessionTrack),
       pass: (bytes) => client.write(bytes),
@@ -129,8 +134,7 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     if (client.readableEnded) clientLeft();
     if (server.readableEnded || server.destroyed) serverLeft();
     if (client.destroyed) destroy();
-    for (const socket of [client, server])
-      socket.on('error', (error) => options.log.debug({ error: error.message }, 'a database connection broke'));
+    client.on('error', broke);
     client.resume();
     server.resume();
   }
@@ -141,14 +145,29 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     else server.end();
   }
 
+  /**
+   * What a server has said goes to the client, and then nothing more. What the client still says is for nobody, but read:
+   * who is not read cannot be seen to leave, and may wait for ever to be read.
+   */
   function serverLeft(): void {
+    if (isClosed || leaving !== undefined) return;
+    leaving = setTimeout(destroy, patienceMs);
+    server.destroy();
+    instances.drop();
+    client.removeAllListeners('data');
+    input.all();
     client.end();
+    client.resume();
+  }
+
+  function broke(error: Error): void {
+    options.log.debug({ error: error.message }, 'a database connection broke');
   }
 
   /** A mistake of ours costs this connection, and no other. HOT */
   function pump(): void {
     try {
-      while (!isWaiting && !isClosed && step());
+      while (!isWaiting && !isClosed && leaving === undefined && step());
     } catch (error) {
       fail(error);
     }
@@ -225,18 +244,9 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
   function destroy(): void {
     if (isClosed) return;
     isClosed = true;
+    clearTimeout(leaving);
     client.destroy();
     server.destroy();
     instances.drop();
   }
-}
-
-/** Only texts: of an execution the attributes, of a preparation the text would be needed later. */
-function mayPass({ options, state, wire, active, leg }: Session, head: Buffer): boolean {
-  if (head[0] !== 0x03 || active !== leg) return false;
-  const query = readQuery(head, wire.clientHasAttributes);
-  if (query === undefined || query.attributes.size > 0) return false;
-  if (options.shadows().isEmpty) return true;
-  if (options.labels().length > 0 || state.variables.size > 0) return false;
-  return !options.isRemembering() || options.unattributed.writes === 'base';
 }

@@ -60,7 +60,10 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
       const fresh = await open(instance);
       if ('do' in fresh) return fresh;
       opened.set(instance.name, fresh);
-      fresh.leg.socket.once('close', () => {
+      const { socket } = fresh.leg;
+      // Not when it has taken what we still have for it: it may take nothing more.
+      socket.once('end', () => socket.destroy());
+      socket.once('close', () => {
         if (opened.get(instance.name) === fresh) opened.delete(instance.name);
         lost(fresh.leg);
       });

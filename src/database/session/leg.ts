@@ -23,6 +23,8 @@ export type LegOptions = {
   flows(canTake: boolean): void;
   /** Something was thrown: a mistake of ours. */
   failed(error: unknown): void;
+  /** It was asked for something that it cannot answer, as it is gone. */
+  asked(): void;
   /** The server says that another database is the default now. */
   chosen(database: string): void;
 };
@@ -64,6 +66,7 @@ export function openLeg({
   fileAsked,
   flows,
   failed,
+  asked,
   chosen,
 }: LegOptions): Leg {
   let queue: (Expectation | Answer)[] = [];
@@ -121,7 +124,9 @@ export function openLeg({
 
   function send(bytes: Buffer, expectation?: Expectation): void {
     if (expectation !== undefined) enqueue(expectation);
-    if (!socket.write(bytes)) flows(false);
+    if (socket.write(bytes)) return;
+    if (!socket.destroyed) flows(false);
+    else if (expectation !== undefined) asked();
   }
 
   function arrived(ending: Ending): void {

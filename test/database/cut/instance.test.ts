@@ -1,0 +1,193 @@
+// The network between the proxy and a label's own server breaks in the middle of what that server says.
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { type Connection, createConnection } from 'mysql2/promise';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Server, startServer } from '../server.ts';
+import { type Stage, startStage } from '../stage.ts';
+import { type How, openRelay, type Piece, type Relay } from './relay.ts';
+
+const hows: readonly How[] = ['FIN', 'RST'];
+let base: Server;
+let other: Server;
+let relay: Relay;
+let stage: Stage;
+let client: Connection;
+let bystander: Connection;
+
+const endpoint = (name: string, port: number, database: string) => `---
+apiVersion: database.opensergo.io/v1alpha1
+kind: DatabaseEndpoint
+metadata: { name: ${name} }
+spec: { database: { MySQL: { url: 'jdbc:mysql://127.0.0.1:${port}/${database}', username: root } } }
+`;
+
+const rules = () => `${endpoint('ds', base.port, 'app')}${endpoint('gray-ds', relay.port, 'app_gray')}---
+apiVersion: database.opensergo.io/v1alpha1
+kind: Shadow
+metadata: { name: app }
+spec:
+  workloadLabels: [gray]
+  dataSources: { app: { sourceDataSourceName: ds, shadowDataSourceName: gray-ds } }
+`;
+
+const tables = [
+  'DROP DATABASE IF EXISTS app_gray',
+  'CREATE DATABASE app_gray',
+  'CREATE TABLE app_gray.orders (id INT, body LONGTEXT)',
+  `INSERT INTO app_gray.orders VALUES (1, REPEAT('x', 200)), (2, REPEAT('y', ${3 << 20}))`,
+  "SET GLOBAL general_log = 1, GLOBAL log_output = 'TABLE'",
+];
+
+/** Of a row that is told apart from all others. */
+let lastId = 2;
+
+beforeAll(async () => {
+  [base, other] = await Promise.all([startServer(), startServer(['--max-allowed-packet=64M'])]);
+  const root = await createConnection({ host: other.address, port: other.port, user: 'root' });
+  for (const each of tables) await root.query(each);
+  await root.end();
+});
+afterAll(() => Promise.all([base.remove(), other.remove()]));
+
+beforeEach(async () => {
+  relay = await openRelay(other);
+  stage = await startStage({ server: base, labels: ['gray'], rules: rules() });
+  bystander = await stage.connect();
+  client = await stage.connect();
+  for (const each of [bystander, client]) await each.query('SELECT id FROM orders');
+});
+afterEach(async () => {
+  relay.close();
+  await stage.close();
+});
+
+/** Of the label's server. */
+const there = async (sql: string) => {
+  const root = await createConnection({ host: other.address, port: other.port, user: 'root' });
+  const [rows] = await root.query({ sql, rowsAsArray: true });
+  root.destroy();
+  return (rows as unknown[][]).map(([first]) => first);
+};
+
+/** How often it has been told to do this. */
+const told = async (text: string) =>
+  (
+    await there(
+      `SELECT argument FROM mysql.general_log WHERE command_type IN ('Query', 'Execute') AND argument LIKE '%${text}%'
+       AND argument NOT LIKE '%general_log%'`,
+    )
+  ).length;
+
+const middle = (piece: Piece | undefined) => ((piece?.from ?? 0) + (piece?.to ?? 0)) >> 1;
+type Places = readonly (readonly [string, (pieces: readonly Piece[]) => number])[];
+const lost = /closed|ECONNRESET|lost/i;
+
+async function ends(act: () => Promise<unknown>, how: How, afterBytes: number): Promise<void> {
+  const cut = relay.cut({ how, afterBytes });
+  await expect(act()).rejects.toThrow(lost);
+  await cut;
+  await letGo();
+}
+
+async function letGo(): Promise<void> {
+  client.destroy();
+  await expect.poll(() => [stage.proxy.connections, relay.open]).toEqual([1, 1]);
+  expect((await bystander.query('SELECT id FROM orders ORDER BY id'))[0]).toContainEqual({ id: 1 });
+  const own = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'root' AND DB = 'app'";
+  await expect.poll(() => stage.column(own)).toHaveLength(1);
+}
+
+describe.each(hows)("a label's own server, cut off by %s", (how) => {
+  const select = 'SELECT id, body FROM orders WHERE id < 3 ORDER BY id';
+  const places: Places = [
+    ['the header of the first packet', () => 2],
+    ['a column definition', (pieces) => middle(pieces[1])],
+    ['a row', (pieces) => middle(pieces.at(-3))],
+    ['a row of several megabytes', (pieces) => middle(pieces.at(-2))],
+    ['nothing, behind the last row', (pieces) => pieces.at(-1)?.from ?? 0],
+  ];
+
+  test.each(places)('in %s, of a text', async (_, at) => {
+    const pieces = await relay.hear(() => client.query(select));
+    await ends(() => client.query(select), how, at(pieces));
+  });
+
+  test.each(places)('in %s, of a prepared statement', async (_, at) => {
+    const statement = await client.prepare(select);
+    const pieces = await relay.hear(() => statement.execute([]));
+    await ends(() => statement.execute([]), how, at(pieces));
+  });
+
+  test.each([
+    ['the header of its head', () => 2],
+    ['its head', (pieces) => middle(pieces[0])],
+    ['a parameter', (pieces) => middle(pieces[1])],
+  ] as Places)('in %s, of what answers a preparation', async (_, at) => {
+    const pieces = await relay.hear(() => client.prepare('SELECT id FROM orders WHERE id = ?'));
+    await ends(() => client.prepare('SELECT id  FROM orders WHERE id = ?'), how, at(pieces));
+  });
+
+  test.each([
+    ['text', (id: number) => client.query(`INSERT INTO orders VALUES (${id}, 'once')`)],
+    ['prepared', (id: number) => client.execute('INSERT INTO orders VALUES (?, ?)', [id, 'once'])],
+  ] as const)('in the OK of an INSERT (%s): it is done once', async (_, insert) => {
+    await insert(lastId + 1);
+    lastId += 2;
+    await ends(() => insert(lastId), how, 5);
+    expect(await there(`SELECT COUNT(*) FROM app_gray.orders WHERE id = ${lastId}`)).toEqual([1]);
+    expect(await told(`VALUES (${lastId}, ''once'')`)).toBe(1);
+  });
+
+  test.each([
+    ['the greeting', (pieces) => middle(pieces[0])],
+    ['the OK of the login', (pieces) => middle(pieces[1])],
+  ] as Places)('in %s: the statement is refused, and the next one runs there', async (_, at) => {
+    const pieces = await relay.hear(async () => (await stage.connect()).query('SELECT id FROM orders'));
+    const fresh = await stage.connect();
+    const cut = relay.cut({ how, afterBytes: at(pieces) });
+    await expect(fresh.query("INSERT INTO orders VALUES (-1, 'never')")).rejects.toThrow(
+      /^lanekeeper: instance: .*gray-ds/,
+    );
+    await cut;
+    lastId += 1;
+    await fresh.query(`INSERT INTO orders VALUES (${lastId}, 'again')`);
+    expect(await there(`SELECT id FROM app_gray.orders WHERE id IN (-1, ${lastId})`)).toEqual([lastId]);
+  });
+
+  test('in its answer to a setting that is carried there: nothing waits for it', async () => {
+    await client.query('SELECT COUNT(*) FROM mysql.db');
+    await client.query(`SET @name${how} = 'carried'`);
+    await ends(() => client.query(`SELECT id, @name${how} FROM orders`), how, 5);
+    expect(await told(`SET @name${how}`)).toBe(1);
+  });
+
+  test('in a transaction: it is undone, and so is what waits for it', async () => {
+    await client.query('BEGIN');
+    await client.query("INSERT INTO orders VALUES (-2, 'undone')");
+    await ends(() => client.query('COMMIT AND CHAIN'), how, 0);
+    const here = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = 'app_gray'";
+    await expect.poll(() => there(here)).toHaveLength(1);
+  });
+
+  test('while it is not used: the client goes on, and its statements are prepared anew', async () => {
+    const statement = await client.prepare('SELECT id FROM orders WHERE id = ?');
+    await client.query('SELECT COUNT(*) FROM mysql.db');
+    await relay.cutAll(how);
+    // By then the proxy has seen it.
+    await client.query('SELECT COUNT(*) FROM mysql.db');
+    expect((await client.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }]);
+    expect((await statement.execute([1]))[0]).toEqual([{ id: 1 }]);
+  });
+
+  test('while it is not used: what only it could answer ends the client', async () => {
+    await client.prepare('SELECT id FROM orders WHERE id = ?');
+    await client.query('SELECT COUNT(*) FROM mysql.db');
+    await relay.cutAll(how);
+    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+    const ended = once(stream, 'end');
+    // COM_STMT_RESET of the statement that the proxy has numbered first.
+    stream.write(Buffer.from([5, 0, 0, 0, 0x1a, 1, 0, 0, 0x40]));
+    await ended;
+  });
+});

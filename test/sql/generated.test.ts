@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { analyse } from '../../src/sql/analyse.ts';
 import { divert } from '../../src/sql/divert.ts';
-import { mariadb, shadowsOf } from './given.ts';
+import { isMysql } from '../database/server.ts';
+import { shadowsOf } from './given.ts';
 import { anyStatement } from './grammar.ts';
 import { type Outcome, outcomeOf, type Server, startServer } from './servers.ts';
 
@@ -14,7 +15,7 @@ const others = `
   CREATE TABLE items (id INT PRIMARY KEY, oid INT); INSERT INTO items VALUES (1, 1), (2, 2), (77, 1);
   CREATE TABLE customers (id INT PRIMARY KEY, name VARCHAR(200)); INSERT INTO customers VALUES (1, 'c1'), (2, '2');`;
 const start = `
-  SET NAMES utf8mb4; SET SESSION max_statement_time = 2; SET sql_mode = '';
+  SET NAMES utf8mb4; SET SESSION ${isMysql ? 'max_execution_time = 2000' : 'max_statement_time = 2'}; SET sql_mode = '';
   CREATE DATABASE app CHARACTER SET utf8mb4; CREATE DATABASE app_gray CHARACTER SET utf8mb4; USE app; ${others}`;
 const table = (name: string) => `CREATE TABLE ${name} ${columns}; INSERT INTO ${name} ${rows};`;
 
@@ -62,19 +63,25 @@ let doubtful = 0;
 
 async function holds(sql: string, shadow: string): Promise<void> {
   const shadows = shadowsOf({ 'app.orders': shadow });
-  const verdict = divert(sql, analyse(sql, mariadb), { database: 'app', shadows, definitions: 'refuse' });
+  const verdict = divert(sql, analyse(sql, servers.base.mode), { database: 'app', shadows, definitions: 'refuse' });
   // Two factors of one alias and database, of which one is diverted to another database, cannot be told apart.
   if (verdict.do === 'refuse' && verdict.reason === 'qualifier' && shadow.startsWith('app_gray.')) {
     doubtful += 1;
     return;
   }
-  if (verdict.do === 'refuse') throw new Error(`${sql}\n${verdict.message}`);
+  if (verdict.do === 'refuse') {
+    // What only a MariaDB reads may be refused where a MySQL does not read it.
+    if (isMysql && (await outcomeOf(servers.base, sql)).error !== undefined) return;
+    throw new Error(`${sql}\n${verdict.message}`);
+  }
   const text = verdict.do === 'rewrite' ? verdict.text : sql;
   const [there, here, beside] = await Promise.all([
     seen(servers.base, sql, 'app.orders'),
     seen(servers.gray, text, shadow),
     seen(servers.both, text, shadow),
   ]);
+  // A MySQL that would refuse to read what it writes does not see that an alias is the same table.
+  if (isMysql && there.outcome.error === 1093) return;
   ran += 1;
   if (there.outcome.error === undefined) succeeded += 1;
   const isOfTarget = /RETURNING/.test(sql);

@@ -1,9 +1,12 @@
 // Two real servers of one shop: on one there is app.orders, on the other only its shadow.
 import mysql2, { type Connection } from 'mysql2/promise';
+import { type Mode, plainMode, serverOf } from '../../src/sql/mode.ts';
 import { startServer as start } from '../database/server.ts';
 import { readable } from './given.ts';
 
 export type Server = {
+  /** How it reads SQL. */
+  readonly mode: Mode;
   readonly connection: Connection;
   readonly port: number;
   close(): Promise<void>;
@@ -17,7 +20,9 @@ export async function startServer(): Promise<Server> {
     ...{ host, port, user: 'root', charset: 'utf8mb4' },
     ...{ rowsAsArray: true, multipleStatements: true },
   });
+  const [[row]] = (await connection.query('SELECT VERSION()')) as unknown as [[[string]]];
   return {
+    mode: { ...plainMode, server: serverOf(row[0]) },
     connection,
     port,
     async close() {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { analyse } from '../../src/sql/analyse.ts';
 import { divert, type Verdict } from '../../src/sql/divert.ts';
+import type { Mode } from '../../src/sql/mode.ts';
 import { tableKey } from '../../src/sql/temporary.ts';
 import { bytes, type Marked, readable, shadowsOf, unmark } from './given.ts';
 
@@ -28,8 +29,10 @@ export function given(statement: string): Omit<Marked, 'name'> {
   return unmark(sql, flags.split(', '));
 }
 
-export function verdictOf(statement: string): Verdict {
-  const { sql, flags, mode } = given(statement);
+/** By the server that the statement is written for, or by this one. */
+export function verdictOf(statement: string, server?: Mode['server']): Verdict {
+  const { sql, flags, mode: written } = given(statement);
+  const mode = server === undefined ? written : { ...written, server };
   const flag = (name: string) => flags.find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1);
   const temporary = flag('temp');
   return divert(sql, analyse(sql, mode), {

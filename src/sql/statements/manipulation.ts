@@ -1,6 +1,7 @@
 // INSERT, REPLACE, UPDATE, DELETE, LOAD and others that change rows: which of their tables are written, and which take no alias.
 import type { Qualifier } from '../analysis.ts';
 import { noteColumn } from '../tables/columns.ts';
+import { isCte } from '../tables/ctes.ts';
 import { readTables } from '../tables/query.ts';
 import {
   behindParentheses,
@@ -170,6 +171,8 @@ function markDeleted(reading: Reading, at: number, marked: Set<string>): number 
 function readTarget(reading: Reading, at: number): number | undefined {
   const noted = noteTable(reading, at, { isWritten: true });
   if (noted === undefined) return undefined;
+  // A MySQL takes it for the CTE, which nobody can write.
+  if (noted.table.database === undefined && isCte(reading, noted.table.table)) misread(reading, at);
   reading.target = folded(noted.table.table, reading.mode);
   return wordAt(reading, noted.next) === 'PARTITION' ? behindParentheses(reading, noted.next + 1) : noted.next;
 }

@@ -69,7 +69,7 @@ export async function readSchema(connection: Connection, database: string, table
   const columns = await rows(
     connection,
     `SELECT TABLE_NAME AS tableName, COLUMN_NAME AS name, COLUMN_TYPE AS type, IS_NULLABLE AS nullable, COLUMN_DEFAULT AS value,
-     CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation, EXTRA AS extra, GENERATION_EXPRESSION AS generated
+     CHARACTER_SET_NAME AS charset, COLLATION_NAME AS collation, EXTRA AS extra, GENERATION_EXPRESSION AS expression
      FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
     place,
   );
@@ -106,7 +106,7 @@ function columnOf(row: Row, definition: string): Column {
     charset: textOf(row['charset']),
     collation: textOf(row['collation']),
     extra: String(row['extra']),
-    generated: textOf(row['generated']) || undefined,
+    generated: textOf(row['expression']) || undefined,
     definition,
   };
 }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Finding } from '../../../src/database/check/finding.ts';
-import { type Server, startServer } from '../server.ts';
+import { isMysql, type Server, startServer } from '../server.ts';
 import { shadowTable } from '../stage.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -45,7 +45,7 @@ const orders = `CREATE TABLE app.orders (id INT AUTO_INCREMENT PRIMARY KEY, name
   amount INT, twice INT AS (amount * 2) STORED, UNIQUE KEY by_code (code), KEY by_name (name))`;
 
 beforeEach(async () => {
-  await connection.query(`DROP DATABASE IF EXISTS app; DROP DATABASE IF EXISTS app_gray; CREATE DATABASE app; ${orders};
+  await connection.query(`DROP DATABASE IF EXISTS app; DROP DATABASE IF EXISTS app_gray; CREATE DATABASE app CHARACTER SET latin1; ${orders};
     CREATE TABLE app.orders_gray LIKE app.orders; CREATE TABLE app.items (id INT PRIMARY KEY)`);
 });
 
@@ -98,7 +98,7 @@ const drifts: readonly (readonly [string, string, Partial<Finding>])[] = [
   [
     'another default',
     "ALTER TABLE app.orders_gray MODIFY name VARCHAR(200) NOT NULL DEFAULT 'y'",
-    { found: "the default 'y' of the column name" },
+    { found: expect.stringMatching(/^the default '?y'? of the column name$/) },
   ],
   [
     'another charset',
@@ -113,7 +113,7 @@ const drifts: readonly (readonly [string, string, Partial<Finding>])[] = [
   [
     'another expression',
     'ALTER TABLE app.orders_gray MODIFY twice INT AS (amount * 3) STORED',
-    { found: 'the expression `amount` * 3 of the column twice' },
+    { found: expect.stringMatching(/^the expression \(?`amount` \* 3\)? of the column twice$/) },
   ],
   [
     'no primary key',
@@ -128,7 +128,7 @@ const drifts: readonly (readonly [string, string, Partial<Finding>])[] = [
     'ALTER TABLE app.orders ADD CONSTRAINT positive CHECK (amount > 0)',
     { kind: 'constraint', severity: 'error' },
   ],
-  ['another engine', 'ALTER TABLE app.orders_gray ENGINE=Aria', { kind: 'engine', severity: 'warning' }],
+  ['another engine', 'ALTER TABLE app.orders_gray ENGINE=MyISAM', { kind: 'engine', severity: 'warning' }],
   [
     'a trigger of base that the shadow lacks',
     'CREATE TRIGGER app.t BEFORE INSERT ON app.orders FOR EACH ROW SET NEW.amount = 1',
@@ -247,7 +247,7 @@ describe('lanekeeper database check', () => {
     await connection.query('ALTER TABLE app.orders_gray MODIFY amount BIGINT');
     expect(await check()).toMatchObject({
       code: 1,
-      out: `error: column: app.orders_gray: found the type bigint of the column amount, expected int; mend: ALTER TABLE \`app\`.\`orders_gray\` MODIFY COLUMN \`amount\` int(11) DEFAULT NULL;
+      out: `error: column: app.orders_gray: found the type bigint of the column amount, expected int; mend: ALTER TABLE \`app\`.\`orders_gray\` MODIFY COLUMN \`amount\` ${isMysql ? 'int' : 'int(11)'} DEFAULT NULL;
 1 errors, 0 warnings
 `,
     });

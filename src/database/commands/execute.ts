@@ -5,12 +5,12 @@ import { complaint } from '../packets/answers.ts';
 import { command, worded } from '../packets/command.ts';
 import { frame, type Packet } from '../packets/frames.ts';
 import { type Execution, readExecute, statementId, writeExecute } from '../payloads/execute.ts';
-import type { Leg } from '../session/leg.ts';
 import { baseStatement, type Session, tooLong } from '../session/session.ts';
 import { expectationOf } from '../session/settle.ts';
 import { turnOf } from '../session/turn.ts';
 import type { Judgement, Refusal } from '../statements/judge.ts';
 import { addressed, maxVariants, type Prepared, readHead, type Variant, variantOf } from '../statements/prepared.ts';
+import type { Leg } from '../upstream/leg.ts';
 import { clearLong, longDataOf, statementOf } from './prepare.ts';
 
 type Given = { readonly packet: Packet; readonly statement: Prepared; readonly execution: Execution };

@@ -5,11 +5,11 @@ import { command, worded } from '../packets/command.ts';
 import { frame, type Packet } from '../packets/frames.ts';
 import { statementId } from '../payloads/execute.ts';
 import { noAttributes } from '../payloads/query.ts';
-import type { Leg } from '../session/leg.ts';
 import type { Session } from '../session/session.ts';
 import { turnOf } from '../session/turn.ts';
 import type { Judgement, Refusal } from '../statements/judge.ts';
 import { addressed, type Head, type Prepared, readHead, type Variant } from '../statements/prepared.ts';
+import type { Leg } from '../upstream/leg.ts';
 
 type Allowed = Exclude<Judgement, Refusal>;
 

@@ -3,12 +3,12 @@
 import { frame, longestPayload, type Packet } from '../packets/frames.ts';
 import type { Attributes } from '../payloads/query.ts';
 import { readQuery } from '../payloads/query.ts';
-import type { Leg } from '../session/leg.ts';
 import { baseStatement, type Session } from '../session/session.ts';
 import { expectationOf } from '../session/settle.ts';
 import { turnOf } from '../session/turn.ts';
 import { needsReading } from '../statements/glance.ts';
 import type { Judgement, Refusal } from '../statements/judge.ts';
+import type { Leg } from '../upstream/leg.ts';
 
 type Given = {
   readonly packet: Packet;

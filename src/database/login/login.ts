@@ -5,7 +5,7 @@ import { readError } from '../packets/answers.ts';
 import { attempt, takeBytes, takeNumber, takeTerminated } from '../packets/bytes.ts';
 import { frame, type Packet } from '../packets/frames.ts';
 import { openSide, type Side } from '../packets/side.ts';
-import type { Login, LoginOptions } from '../session/instances.ts';
+import type { Login, LoginOptions } from '../upstream/instances.ts';
 import { firstProof, isPlugin, plugins, sealed } from './proof.ts';
 
 /** What changes the form of replies: the client reads them as those of its own server. */

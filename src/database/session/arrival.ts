@@ -11,8 +11,8 @@ import type { ProxyOptions, Target, TlsOptions } from '../options.ts';
 import { complaint } from '../packets/answers.ts';
 import { frame } from '../packets/frames.ts';
 import { openSide, type Side } from '../packets/side.ts';
-import { connectTo } from './intake.ts';
-import type { Wire } from './wire.ts';
+import { connectTo } from '../upstream/intake.ts';
+import type { Wire } from '../upstream/wire.ts';
 
 export type Arrived = {
   readonly client: Socket;

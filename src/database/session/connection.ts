@@ -1,5 +1,4 @@
 // One client: its bytes become commands in their order, and what its server says goes back to it; neither is let run ahead.
-
 import type { Socket } from 'node:net';
 import { type Course, takeCommand } from '../commands/dispatch.ts';
 import { capability, has } from '../handshake/capabilities.ts';
@@ -9,9 +8,9 @@ import { createInput } from '../packets/frames.ts';
 import { readQuery } from '../payloads/query.ts';
 import type { Judge } from '../statements/judge.ts';
 import type { Memory } from '../statements/memory.ts';
+import { createInstances, type Login } from '../upstream/instances.ts';
+import { type Leg, openLeg } from '../upstream/leg.ts';
 import type { Arrived } from './arrival.ts';
-import { createInstances, type Login } from './instances.ts';
-import { type Leg, openLeg } from './leg.ts';
 import { createSession, mayPass, tooLong } from './session.ts';
 import { createState } from './state.ts';
 
@@ -160,8 +159,8 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     client.resume();
   }
 
-  function broke(error: Error): void {
-    options.log.debug({ error: error.message }, 'a database connection broke');
+  function broke({ message }: Error): void {
+    options.log.debug({ error: message }, 'a database connection broke');
   }
 
   /** A mistake of ours costs this connection, and no other. HOT */
@@ -214,8 +213,8 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     if (mode !== 'dropped') for (const each of bytes) session.active.send(each);
     if (!isEnd) return false;
     if (mode === 'dropped') {
-      options.count({ what: 'refusal', reason: tooLong.reason });
       const message = `lanekeeper: ${tooLong.reason}: ${tooLong.message}`;
+      options.count({ what: 'refusal', reason: tooLong.reason });
       session.active.answer(complaint({ code: 1235, state: '42000', message, sequence: sequence + 1 }));
     }
     if (mode !== 'file' || isEmpty) mode = 'commands';
@@ -235,9 +234,8 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
   }
 
   function complain(): boolean {
-    session.active.answer(
-      complaint({ code: 1835, state: 'HY000', message: 'lanekeeper: malformed packet', sequence: 1 }),
-    );
+    const message = 'lanekeeper: malformed packet';
+    session.active.answer(complaint({ code: 1835, state: 'HY000', message, sequence: 1 }));
     return true;
   }
 

@@ -8,10 +8,10 @@ import { readQuery } from '../payloads/query.ts';
 import type { Judge, Judgement } from '../statements/judge.ts';
 import type { Memory } from '../statements/memory.ts';
 import type { Prepared } from '../statements/prepared.ts';
-import type { Instances } from './instances.ts';
-import type { Leg } from './leg.ts';
+import type { Instances } from '../upstream/instances.ts';
+import type { Leg } from '../upstream/leg.ts';
+import { ownQuery, type Wire } from '../upstream/wire.ts';
 import { learn, question, type State } from './state.ts';
-import { ownQuery, type Wire } from './wire.ts';
 
 export type Session = {
   readonly options: ProxyOptions;
@@ -94,7 +94,10 @@ export const tooLong = {
   message: 'found a statement longer than is read whole (--database-statement-bytes); send it in smaller parts',
 } as const;
 
-/** Whether what is too long to be read may pass, by its head. Only texts: of an execution the attributes, of a preparation the text would be needed later. */
+/**
+ * Whether what is too long to be read may pass, by its head. Only texts: of an execution the attributes, of a preparation the
+ * text would be needed later.
+ */
 export function mayPass({ options, state, wire, active, leg }: Session, head: Buffer): boolean {
   if (head[0] !== 0x03 || active !== leg) return false;
   const query = readQuery(head, wire.clientHasAttributes);

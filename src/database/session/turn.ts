@@ -2,7 +2,7 @@
 
 import type { Analysis } from '../../sql/analysis.ts';
 import type { Judgement, Refusal } from '../statements/judge.ts';
-import type { Leg } from './leg.ts';
+import type { Leg } from '../upstream/leg.ts';
 import type { Session } from './session.ts';
 
 type Allowed = Exclude<Judgement, Refusal>;

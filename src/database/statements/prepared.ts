@@ -3,7 +3,7 @@
 import type { Mode } from '../../sql/mode.ts';
 import type { Reply } from '../packets/replies.ts';
 import type { Parameter } from '../payloads/values.ts';
-import type { Leg } from '../session/leg.ts';
+import type { Leg } from '../upstream/leg.ts';
 
 /** The same statement of a server. */
 export type Variant = {

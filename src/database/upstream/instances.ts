@@ -5,10 +5,10 @@ import type { Instance } from '../../shadow/map.ts';
 import { capability } from '../handshake/capabilities.ts';
 import { command, worded } from '../packets/command.ts';
 import { passwordOf } from '../password.ts';
+import type { State } from '../session/state.ts';
 import type { Refusal } from '../statements/judge.ts';
 import { connectTo } from './intake.ts';
 import type { Leg } from './leg.ts';
-import type { State } from './state.ts';
 import { ownQuery, type Wire } from './wire.ts';
 
 /** Shows a server who we are; resolves when it has let us in. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { connectTo, takeFrom } from '../../../src/database/session/intake.ts';
+import { connectTo, takeFrom } from '../../../src/database/upstream/intake.ts';
 
 let close = () => {};
 afterEach(() => close());

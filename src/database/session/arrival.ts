@@ -1,8 +1,7 @@
 // From the first byte of a client to the moment when it shows who it is: to which server it goes, and what both agree on.
 
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
+import { createSecureContext, TLSSocket } from 'node:tls';
 import { capability, has } from '../handshake/capabilities.ts';
 import { type Greeting, readGreeting } from '../handshake/greeting.ts';
 import { readProxyHeader, writeProxyHeader } from '../handshake/proxy-header.ts';
@@ -12,6 +11,7 @@ import { complaint } from '../packets/answers.ts';
 import { frame } from '../packets/frames.ts';
 import { openSide, type Side } from '../packets/side.ts';
 import { connectTo } from '../upstream/intake.ts';
+import { originate } from '../upstream/secure.ts';
 import type { Wire } from '../upstream/wire.ts';
 
 export type Arrived = {
@@ -95,16 +95,6 @@ async function respond(sides: Sides, greeting: Greeting, tls: TlsOptions): Promi
 function terminate(socket: Socket, tls: Extract<TlsOptions, { mode: 'terminate' }>): Socket {
   const secureContext = createSecureContext({ cert: tls.certificate, key: tls.key });
   return new TLSSocket(socket, { isServer: true, secureContext });
-}
-
-function originate(socket: Socket, { authority }: Extract<TlsOptions, { mode: 'terminate' }>): Socket {
-  // Whether its name is right cannot be told: clients come here by address.
-  return connectTls({
-    socket: socket as Duplex,
-    ...(authority === undefined ? {} : { ca: authority }),
-    rejectUnauthorized: authority !== undefined,
-    checkServerIdentity: () => undefined,
-  });
 }
 
 /** By `exit` where there is one: the header is what the kernel's redirection is to Envoy. */

@@ -49,7 +49,7 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
   const state = createState(database);
   const leg = legOn(server);
   const instances = createInstances({
-    ...{ login, wire, state, openLeg: legOn },
+    ...{ login, wire, state, tls: options.tls, openLeg: legOn },
     lost(gone) {
       if (session.active === gone || gone.isInTransaction || !gone.isIdle) serverLeft();
     },

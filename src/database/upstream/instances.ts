@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Instance } from '../../shadow/map.ts';
 import { capability } from '../handshake/capabilities.ts';
+import type { TlsOptions } from '../options.ts';
 import { command, worded } from '../packets/command.ts';
 import { passwordOf } from '../password.ts';
 import type { State } from '../session/state.ts';
@@ -11,10 +12,10 @@ import { connectTo } from './intake.ts';
 import type { Leg } from './leg.ts';
 import { ownQuery, type Wire } from './wire.ts';
 
-/** Shows a server who we are; resolves when it has let us in. */
+/** Shows a server who we are; resolves when it has let us in, on a socket that may be TLS over the one that was given. */
 export type Login = (
   options: LoginOptions,
-) => Promise<{ readonly ok: true } | { readonly ok: false; readonly why: string }>;
+) => Promise<{ readonly ok: true; readonly socket: Socket } | { readonly ok: false; readonly why: string }>;
 
 export type LoginOptions = {
   readonly socket: Socket;
@@ -26,6 +27,7 @@ export type LoginOptions = {
   /** MariaDB's four bytes more, in the place where MySQL has zeros. */
   readonly extensions: number;
   readonly charset: number;
+  readonly tls: TlsOptions;
 };
 
 export type Instances = {
@@ -40,6 +42,7 @@ export type InstancesOptions = {
   readonly login: Login;
   readonly wire: Wire;
   readonly state: State;
+  readonly tls: TlsOptions;
   openLeg(socket: Socket): Leg;
   /** One went away; whatever was done on it may be undone. */
   lost(leg: Leg): void;
@@ -50,7 +53,7 @@ type Open = { readonly leg: Leg; database: string; told: number };
 /** More settings than this are not carried over. */
 const maxSettings = 256;
 
-export function createInstances({ login, wire, state, openLeg, lost }: InstancesOptions): Instances {
+export function createInstances({ login, wire, state, tls, openLeg, lost }: InstancesOptions): Instances {
   const opened = new Map<string, Open>();
   let coming: Socket | undefined;
   return {
@@ -89,14 +92,14 @@ export function createInstances({ login, wire, state, openLeg, lost }: Instances
     const { extensions, collation: charset } = wire;
     // Those that only we have offered are taken away before its own server, and so before this one.
     const capabilities = wire.serverHasAttributes ? wire.capabilities : wire.capabilities & ~capability.queryAttributes;
-    const entered = await login({ socket, user, password, database, capabilities, extensions, charset });
+    const entered = await login({ socket, user, password, database, capabilities, extensions, charset, tls });
     coming = undefined;
     if (!entered.ok || socket.destroyed) {
       socket.destroy();
       return refuse(name, entered.ok ? 'the client has left' : entered.why);
     }
-    const leg = openLeg(socket);
-    socket.resume();
+    const leg = openLeg(entered.socket);
+    entered.socket.resume();
     return { leg, database, told: 0 };
   }
 

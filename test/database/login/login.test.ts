@@ -3,22 +3,27 @@ import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { capability } from '../../../src/database/handshake/capabilities.ts';
 import { login } from '../../../src/database/login/login.ts';
-import { type Server, startServer } from '../server.ts';
+import type { TlsOptions } from '../../../src/database/options.ts';
+import type { LoginOptions } from '../../../src/database/upstream/instances.ts';
+import { makeCertificates } from '../certificates.ts';
+import { isMysql, type Server, startServer } from '../server.ts';
 import { startMysql8 } from './server.ts';
 
 const usual = capability.protocol41 | capability.secureConnection | capability.sessionTrack | capability.deprecateEof;
 
 async function enter(
   port: number,
-  given: { user?: string; password?: string; database?: string; capabilities?: number; extensions?: number },
+  given: Partial<Pick<LoginOptions, 'user' | 'password' | 'database' | 'capabilities' | 'extensions' | 'tls'>>,
 ) {
   const { user = 'me', password = '', database = 'app', capabilities = usual, extensions = 0 } = given;
+  const { tls = { mode: 'strip' } } = given;
   const socket = connect({ host: '127.0.0.1', port });
-  const outcome = await login({ socket, user, password, database, capabilities, extensions, charset: 45 });
-  return { outcome, socket };
+  const outcome = await login({ socket, user, password, database, capabilities, extensions, charset: 45, tls });
+  // Without it, for what is compared.
+  return { outcome: outcome.ok ? { ok: true } : outcome, socket: outcome.ok ? outcome.socket : socket };
 }
 
-describe('a login to MariaDB', () => {
+describe('a login to the server', () => {
   let server: Server;
   beforeAll(async () => {
     server = await startServer();
@@ -60,14 +65,16 @@ describe('a login to MariaDB', () => {
       { user: 'native', password: 'pässword', database: 'b' },
       /^Access denied .* to database 'b'/,
     ],
-    [
-      'what the server lacks',
-      { capabilities: usual | capability.queryAttributes },
-      /^it lacks query attributes, which/,
-    ],
   ])("says the server's own words of %s", async (_, given, why) => {
     const { outcome, socket } = await enter(server.port, given);
     expect(outcome).toEqual({ ok: false, why: expect.stringMatching(why) });
+    socket.destroy();
+  });
+
+  // A MySQL lacks none of those that we know.
+  test.skipIf(isMysql)('says what the server lacks', async () => {
+    const { outcome, socket } = await enter(server.port, { capabilities: usual | capability.queryAttributes });
+    expect(outcome).toEqual({ ok: false, why: expect.stringMatching(/^it lacks query attributes, which/) });
     socket.destroy();
   });
 
@@ -86,6 +93,53 @@ describe('a login to MariaDB', () => {
       why: expect.stringMatching(/^its user is known by client_ed25519, expected/),
     });
     socket.destroy();
+  });
+});
+
+describe('a login in secret', () => {
+  const { path, text, remove } = makeCertificates(['server', 'other']);
+  const terminating = (authority: string | undefined): TlsOptions => ({
+    ...{ mode: 'terminate', certificate: text('other.crt'), key: text('other.key') },
+    authority: authority && text(authority),
+  });
+  let server: Server;
+  let open: Server;
+  beforeAll(async () => {
+    const own = [`--ssl-cert=${path('server.crt')}`, `--ssl-key=${path('server.key')}`];
+    [server, open] = await Promise.all([
+      startServer(isMysql ? [...own, `--ssl-ca=${path('server.crt')}`] : own),
+      startServer(isMysql ? ['--tls-version='] : []),
+    ]);
+    for (const { port } of [server, open]) {
+      const root = await createConnection({ host: '127.0.0.1', port, user: 'root' });
+      const user = `create user me identified by 'secret'${port === server.port ? ' require ssl' : ''}`;
+      for (const sql of ['create database app', user, 'grant all on app.* to me']) await root.query(sql);
+      await root.end();
+    }
+  });
+  afterAll(async () => {
+    await Promise.all([server?.remove(), open?.remove()]);
+    remove();
+  });
+
+  test.each([
+    ['server.crt', { ok: true }],
+    [undefined, { ok: true }],
+    ['other.crt', { ok: false, why: expect.stringMatching(/certificate/) }],
+  ])('goes where the authority is %s', async (authority, expected) => {
+    const given = { password: 'secret', tls: terminating(authority) };
+    const { outcome, socket } = await enter(server.port, given);
+    expect(outcome).toEqual(expected);
+    socket.destroy();
+  });
+
+  test('is no clear one to a server without TLS, where an authority must vouch for it', async () => {
+    const { outcome, socket } = await enter(open.port, { password: 'secret', tls: terminating('server.crt') });
+    expect(outcome).toEqual({ ok: false, why: expect.stringMatching(/^it offers no TLS, expected/) });
+    socket.destroy();
+    const other = await enter(open.port, { password: 'secret', tls: terminating(undefined) });
+    expect(other.outcome).toEqual({ ok: true });
+    other.socket.destroy();
   });
 });
 

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { makeCertificates } from '../certificates.ts';
 import { type Server, startServer } from '../server.ts';
 import { numbers, type Stage, startStage } from '../stage.ts';
 
@@ -140,4 +141,34 @@ test('a server of a label that is not there refuses its statements, and nothing 
   );
   expect((await client.query('SELECT COUNT(*) > 0 AS some FROM mysql.user'))[0]).toEqual([{ some: 1 }]);
   await stage.close();
+});
+
+test('a server of a label that is spoken to in secret alone has its rows, where TLS is terminated', async () => {
+  const { path, text, remove } = makeCertificates(['server', 'proxy']);
+  const secret = await startServer([
+    ...[`--ssl-cert=${path('server.crt')}`, `--ssl-key=${path('server.key')}`],
+    '--require-secure-transport=ON',
+  ]);
+  const root = await createConnection({
+    ...{ host: secret.address, port: secret.port, user: 'root', ssl: { rejectUnauthorized: false } },
+  });
+  for (const sql of ['CREATE DATABASE app_gray', 'CREATE TABLE app_gray.orders (id INT, name LONGTEXT)'])
+    await root.query(sql);
+  const certificate = { certificate: text('proxy.crt'), key: text('proxy.key') };
+  const inSecret = await startStage({
+    ...{
+      server: base,
+      labels: ['gray'],
+      rules: rules().replace(`:${other.port}/app_gray`, `:${secret.port}/app_gray`),
+    },
+    tls: { mode: 'terminate', ...certificate, authority: text('server.crt') },
+  });
+  const client = await inSecret.connect();
+  await client.execute('INSERT INTO orders VALUES (?, ?)', [1, 'x'.repeat(1 << 20)]);
+  expect((await client.query('SELECT LENGTH(name) AS length FROM orders'))[0]).toEqual([{ length: 1 << 20 }]);
+  expect((await root.query('SELECT id FROM app_gray.orders'))[0]).toEqual([{ id: 1 }]);
+  root.destroy();
+  await inSecret.close();
+  await secret.remove();
+  remove();
 });

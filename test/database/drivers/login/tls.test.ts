@@ -1,31 +1,16 @@
 // Drivers that want TLS, of a proxy that ends it with a certificate of its own, and of one that does not offer it.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createConnection as createMariadb } from 'mariadb';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, describe, expect, test } from 'vitest';
+import { makeCertificates } from '../../certificates.ts';
 import { inEachLane } from '../lanes.ts';
 import { fetchPymysql, runPymysql } from '../pymysql.ts';
 
 const missing = await fetchPymysql().catch((error: unknown) => String(error));
 if (missing !== undefined) console.error(`SKIPPED: PyMySQL with TLS needs python3 and pip: ${missing}`);
 
-const folder = mkdtempSync(join(tmpdir(), 'lanekeeper-tls-'));
-const path = (name: string) => join(folder, name);
-const file = (name: string) => readFileSync(path(name), 'utf8');
-for (const name of ['server', 'proxy'])
-  execFileSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
-      ...['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
-      ...['-keyout', path(`${name}.key`), '-out', path(`${name}.crt`)],
-    ],
-    { stdio: 'ignore' },
-  );
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const { path, text: file, remove } = makeCertificates(['server', 'proxy']);
+afterAll(remove);
 
 type Session = { readonly secret: boolean; readonly size: number };
 type Place = {

@@ -168,6 +168,14 @@ function compareRest(base: Table, shadow: Table): Difference[] {
       clauses: [clause],
     });
   }
+  if (base.partitions !== shadow.partitions)
+    found.push({
+      kind: 'partitions',
+      severity: 'warning',
+      found: shadow.partitions ?? 'no partitions',
+      expected: base.partitions ?? 'no partitions',
+      clauses: [base.partitions ?? 'REMOVE PARTITIONING'],
+    });
   return found;
 }
 

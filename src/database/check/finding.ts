@@ -14,6 +14,7 @@ export type Kind =
   | 'constraint'
   | 'engine'
   | 'collation'
+  | 'partitions'
   | 'trigger'
   | 'view'
   | 'foreign-key'
@@ -47,10 +48,12 @@ export function mendingStatements(findings: readonly Finding[]): string[] {
   const others: string[] = [];
   for (const statement of all) {
     const [, table, clause] = /^(ALTER TABLE (?:`(?:[^`]|``)+`\.`(?:[^`]|``)+`)) ([\s\S]+)$/.exec(statement) ?? [];
-    if (table === undefined || clause === undefined) others.push(statement);
+    // Partitions stand behind all else, and without a comma; unique keys may have to wait until there are none.
+    const isAlone = clause === undefined || /^(PARTITION BY|REMOVE PARTITIONING)/.test(clause);
+    if (table === undefined || isAlone) others.push(statement);
     else alters.set(table, [...(alters.get(table) ?? []), clause]);
   }
-  const isFirst = (statement: string) => /^(CREATE (DATABASE|TABLE)|DROP TRIGGER)/.test(statement);
+  const isFirst = (statement: string) => /^(CREATE (DATABASE|TABLE)|DROP TRIGGER)|REMOVE PARTITIONING$/.test(statement);
   return [
     ...others.filter(isFirst),
     ...[...alters].map(([table, clauses]) => `${table} ${clauses.join(',\n  ')}`),

@@ -34,6 +34,8 @@ export type Table = {
   readonly indexes: readonly Index[];
   /** Expressions of CHECK that stand by themselves, by what they say; the value is the constraint's name. */
   readonly checks: ReadonlyMap<string, string>;
+  /** `PARTITION BY …` */
+  readonly partitions: string | undefined;
   /** The whole text of SHOW CREATE TABLE, for another server. */
   readonly definition: string;
 };
@@ -90,8 +92,15 @@ export async function readSchema(connection: Connection, database: string, table
         return name === undefined || expression === undefined ? [] : [[expression, name.replaceAll('``', '`')]];
       }),
     ),
+    partitions: partitionsIn(definition),
     definition,
   };
+}
+
+/** Behind the last parenthesis of the table, in a comment for MySQL or for all. */
+function partitionsIn(definition: string): string | undefined {
+  const [, found] = /\n\) [^\n]*\n\s*(?:\/\*!\d+ )?(PARTITION BY [\s\S]*?)(?:\s*\*\/)?$/.exec(definition) ?? [];
+  return found?.replace(/\s+/g, ' ');
 }
 
 function columnOf(row: Row, definition: string): Column {

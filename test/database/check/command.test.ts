@@ -128,6 +128,17 @@ const drifts: readonly (readonly [string, string, Partial<Finding>])[] = [
     'ALTER TABLE app.orders ADD CONSTRAINT positive CHECK (amount > 0)',
     { kind: 'constraint', severity: 'error' },
   ],
+  [
+    'partitions that base has not',
+    'ALTER TABLE app.orders_gray DROP KEY by_code, DROP KEY by_name PARTITION BY HASH (id) PARTITIONS 3',
+    { kind: 'partitions', severity: 'warning', expected: 'no partitions' },
+  ],
+  [
+    'no partitions, of those that base has',
+    `ALTER TABLE app.orders DROP KEY by_code; ALTER TABLE app.orders_gray DROP KEY by_code, ADD more INT;
+     ALTER TABLE app.orders PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE)`,
+    { kind: 'partitions', severity: 'warning', found: 'no partitions' },
+  ],
   ['another engine', 'ALTER TABLE app.orders_gray ENGINE=MyISAM', { kind: 'engine', severity: 'warning' }],
   [
     'a trigger of base that the shadow lacks',

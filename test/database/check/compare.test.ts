@@ -29,6 +29,7 @@ function table(names: readonly string[], more: Partial<Table> = {}): Table {
     columns: names.map((name) => column(name)),
     indexes: [],
     checks: new Map(),
+    partitions: undefined,
     definition: '',
     ...more,
   };

@@ -5,6 +5,7 @@ import { complaint } from '../packets/answers.ts';
 import { command, worded } from '../packets/command.ts';
 import { frame, type Packet } from '../packets/frames.ts';
 import { type Execution, readExecute, statementId, writeExecute } from '../payloads/execute.ts';
+import type { Attributes } from '../payloads/query.ts';
 import { baseStatement, type Session, tooLong } from '../session/session.ts';
 import { expectationOf } from '../session/settle.ts';
 import { turnOf } from '../session/turn.ts';
@@ -12,6 +13,7 @@ import type { Judgement, Refusal } from '../statements/judge.ts';
 import { addressed, maxVariants, type Prepared, readHead, type Variant, variantOf } from '../statements/prepared.ts';
 import type { Leg } from '../upstream/leg.ts';
 import { clearLong, longDataOf, statementOf } from './prepare.ts';
+import { judgeUnread } from './unread.ts';
 
 type Given = { readonly packet: Packet; readonly statement: Prepared; readonly execution: Execution };
 
@@ -51,17 +53,23 @@ export function takeExecute(session: Session, packet: Packet): Promise<void> | u
 
 function judged(session: Session, given: Given): Promise<void> | undefined {
   const { statement, execution, packet } = given;
-  const { temporary, texts, variables } = session.state;
-  const mode = statement.mode ?? session.state.mode;
-  if (mode === undefined) {
+  const judgement = judgementOf(session, statement, execution.attributes);
+  if (judgement === undefined) {
     session.refuse(packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
     return undefined;
   }
-  const carriers = { attributes: execution.attributes, variables, comments: [] };
-  const { text, database } = statement;
-  const judgement = session.judge.judge({ text, mode, database, temporary, texts, carriers });
   if (judgement instanceof Promise) return judgement.then((found) => carryOut(session, given, found));
   return carryOut(session, given, judgement);
+}
+
+/** undefined where the server does not say how it reads. */
+export function judgementOf(session: Session, statement: Prepared, attributes: Attributes) {
+  const { temporary, texts, variables } = session.state;
+  const { text, database, mode = session.state.mode } = statement;
+  if (text === '') return judgeUnread(session, attributes);
+  if (mode === undefined) return undefined;
+  const carriers = { attributes, variables, comments: [] };
+  return session.judge.judge({ text, mode, database, temporary, texts, carriers });
 }
 
 function carryOut(session: Session, given: Given, judgement: Judgement): Promise<void> | undefined {
@@ -139,6 +147,6 @@ function run(session: Session, given: Given, variant: Variant, label: Label | un
 }
 
 /** Of what changes a session; its texts are few, and are kept. */
-function analysisOf({ memory, options }: Session, { text, mode }: Prepared) {
+export function analysisOf({ memory, options }: Session, { text, mode }: Prepared) {
   return mode === undefined || options.shadows().isEmpty ? undefined : memory.analysisOf(text, mode);
 }

@@ -3,6 +3,7 @@
 import type { Analysis } from '../../sql/analysis.ts';
 import { command, worded } from '../packets/command.ts';
 import { frame, type Packet } from '../packets/frames.ts';
+import type { Expectation } from '../packets/replies.ts';
 import { statementId } from '../payloads/execute.ts';
 import { noAttributes } from '../payloads/query.ts';
 import type { Session } from '../session/session.ts';
@@ -64,17 +65,24 @@ function sent(session: Session, packet: Packet, judgement: Allowed | undefined):
   const { leg } = session;
   const text = packet.payload.toString('latin1', 1);
   const becomes = judgement?.do === 'rewrite' ? judgement.text : text;
+  const expectation = expectPrepared(session, { text, becomes });
+  leg.send(becomes === text ? packet.raw : frame(worded(command.prepare, becomes), 0), expectation);
+  return undefined;
+}
+
+/** Of the client's own server. */
+export function expectPrepared(session: Session, texts: Pick<Known, 'text' | 'becomes'>): Expectation {
+  const { leg } = session;
   session.preparing += 1;
-  leg.send(becomes === text ? packet.raw : frame(worded(command.prepare, becomes), 0), {
+  return {
     shape: 'prepare',
     done(reply) {
       session.preparing -= 1;
       session.lastPrepared = undefined;
       const head = readHead(reply);
-      if (head !== undefined) know(session, { text, becomes, leg, head, id: head.id });
+      if (head !== undefined) know(session, { ...texts, leg, head, id: head.id });
     },
-  });
-  return undefined;
+  };
 }
 
 /** Two servers count their statements each from 1: the client gets a number of our own. */

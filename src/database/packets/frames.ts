@@ -2,6 +2,8 @@
 
 /** A payload of this length goes on in the next packet, be that empty. */
 export const longestPayload = 0xffffff;
+/** Of a long packet, its header among them: query attributes are in them, and types of values. */
+const headBytes = 4_096;
 
 /** One logical packet: as many packets as its length takes. */
 export function frame(payload: Buffer, sequence: number): Buffer {
@@ -72,7 +74,7 @@ export function createInput(): Input {
         end += 4 + length;
         packets += 1;
         if (end - 4 * packets > limit || (length === longestPayload && end > limit))
-          return size < Math.min(end, 70) ? wait(Math.min(end, 70)) : 'long';
+          return size < Math.min(end, headBytes) ? wait(Math.min(end, headBytes)) : 'long';
         if (size < end) return wait(end);
       }
       needed = 4;
@@ -81,8 +83,8 @@ export function createInput(): Input {
       return { raw, payload, sequence: raw[3] ?? 0 };
     },
     head() {
-      if ((parts[0]?.length ?? 0) < 70) parts = [Buffer.concat(parts)];
-      return (parts[0] as Buffer).subarray(4, 70);
+      if ((parts[0]?.length ?? 0) < headBytes) parts = [Buffer.concat(parts)];
+      return (parts[0] as Buffer).subarray(4, headBytes);
     },
     stream() {
       const bytes: Buffer[] = [];

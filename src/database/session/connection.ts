@@ -1,17 +1,17 @@
 // One client: its bytes become commands in their order, and what its server says goes back to it; neither is let run ahead.
 import type { Socket } from 'node:net';
 import { type Course, takeCommand } from '../commands/dispatch.ts';
+import { takeLong } from '../commands/long.ts';
 import { capability, has } from '../handshake/capabilities.ts';
 import type { ProxyOptions } from '../options.ts';
 import { complaint } from '../packets/answers.ts';
 import { createInput } from '../packets/frames.ts';
-import { readQuery } from '../payloads/query.ts';
-import type { Judge } from '../statements/judge.ts';
+import type { Judge, Refusal } from '../statements/judge.ts';
 import type { Memory } from '../statements/memory.ts';
 import { createInstances, type Login } from '../upstream/instances.ts';
 import { type Leg, openLeg } from '../upstream/leg.ts';
 import type { Arrived } from './arrival.ts';
-import { createSession, mayPass, tooLong } from './session.ts';
+import { createSession } from './session.ts';
 import { createState } from './state.ts';
 
 export type Connection = {
@@ -31,7 +31,10 @@ export type ConnectionOptions = {
 };
 
 /** What the client's next bytes are. */
-type Mode = 'commands' | 'relay' | 'file' | 'passed' | 'dropped' | 'surrendered';
+type Mode = 'commands' | 'relay' | 'file' | 'long' | 'surrendered';
+
+/** Where a long packet goes, or why nowhere. */
+type Streamed = Leg | Refusal;
 
 /** Of commands that wait for the one before. */
 const maxWaitingBytes = 1 << 16;
@@ -48,6 +51,7 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
   let isClosed = false;
   const state = createState(database);
   const leg = legOn(server);
+  let streamed: Streamed = leg;
   const instances = createInstances({
     ...{ login, wire, state, tls: options.tls, openLeg: legOn },
     lost(gone) {
@@ -186,7 +190,7 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     if (mode !== 'commands') return relayPacket();
     const packet = input.next(options.maxStatementBytes);
     if (packet === undefined) return false;
-    if (packet === 'long') return takeLong();
+    if (packet === 'long') return begin(takeLong(session, input.head()));
     if (packet.payload.length === 0) return complain();
     const busy = takeCommand(session, packet, course);
     if (busy !== undefined) wait(busy);
@@ -210,26 +214,22 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
   /** One packet of a file, or a long one, as far as it is here. */
   function relayPacket(): boolean {
     const { bytes, isEnd, isEmpty, sequence } = input.stream();
-    if (mode !== 'dropped') for (const each of bytes) session.active.send(each);
+    const to = mode === 'file' ? session.active : streamed;
+    if (!('do' in to)) for (const each of bytes) to.send(each);
     if (!isEnd) return false;
-    if (mode === 'dropped') {
-      const message = `lanekeeper: ${tooLong.reason}: ${tooLong.message}`;
-      options.count({ what: 'refusal', reason: tooLong.reason });
+    if ('do' in to) {
+      const message = `lanekeeper: ${to.reason}: ${to.message}`;
+      options.count({ what: 'refusal', reason: to.reason });
       session.active.answer(complaint({ code: 1235, state: '42000', message, sequence: sequence + 1 }));
     }
     if (mode !== 'file' || isEmpty) mode = 'commands';
     return true;
   }
 
-  /** Of base it passes without being read, where nobody can be hurt by that. */
-  function takeLong(): boolean {
-    const head = input.head();
-    const isPassed = mayPass(session, head);
-    mode = isPassed ? 'passed' : 'dropped';
-    if (!isPassed) return true;
-    const textAt = readQuery(head, wire.clientHasAttributes)?.textAt ?? 1;
-    if (!wire.serverHasAttributes) head.fill(0x20, 1, textAt);
-    leg.expect(leg.expected.query);
+  function begin(to: Streamed | Promise<Streamed>): boolean {
+    mode = 'long';
+    if (to instanceof Promise) wait(to.then((found) => void begin(found)));
+    else streamed = to;
     return true;
   }
 

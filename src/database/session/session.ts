@@ -4,7 +4,6 @@ import { type Reason, reasons } from '../../sql/refusals.ts';
 import type { DatabaseEvent, ProxyOptions } from '../options.ts';
 import { complaint } from '../packets/answers.ts';
 import type { Packet } from '../packets/frames.ts';
-import { readQuery } from '../payloads/query.ts';
 import type { Judge, Judgement } from '../statements/judge.ts';
 import type { Memory } from '../statements/memory.ts';
 import type { Prepared } from '../statements/prepared.ts';
@@ -93,16 +92,3 @@ export const tooLong = {
   reason: 'too-long',
   message: 'found a statement longer than is read whole (--database-statement-bytes); send it in smaller parts',
 } as const;
-
-/**
- * Whether what is too long to be read may pass, by its head. Only texts: of an execution the attributes, of a preparation the
- * text would be needed later.
- */
-export function mayPass({ options, state, wire, active, leg }: Session, head: Buffer): boolean {
-  if (head[0] !== 0x03 || active !== leg) return false;
-  const query = readQuery(head, wire.clientHasAttributes);
-  if (query === undefined || query.attributes.size > 0) return false;
-  if (options.shadows().isEmpty) return true;
-  if (options.labels().length > 0 || state.variables.size > 0) return false;
-  return !options.isRemembering() || options.unattributed.writes === 'base';
-}

@@ -17,6 +17,7 @@ export type Variant = {
 export type Prepared = {
   /** The client's id: the server's own of the first variant. */
   readonly id: number;
+  /** Empty where it was too long to be read; no server prepares nothing. */
   readonly text: string;
   /** As they were when it was prepared: so does the server read it again. */
   readonly mode: Mode | undefined;

@@ -48,8 +48,9 @@ export function mendingStatements(findings: readonly Finding[]): string[] {
   const others: string[] = [];
   for (const statement of all) {
     const [, table, clause] = /^(ALTER TABLE (?:`(?:[^`]|``)+`\.`(?:[^`]|``)+`)) ([\s\S]+)$/.exec(statement) ?? [];
-    // Partitions stand behind all else, and without a comma; unique keys may have to wait until there are none.
-    const isAlone = clause === undefined || /^(PARTITION BY|REMOVE PARTITIONING)/.test(clause);
+    // Partitions stand behind all else, and without a comma; unique keys may have to wait until there are none. What a
+    // foreign key names may have to be mended first.
+    const isAlone = clause === undefined || /^(PARTITION BY|REMOVE PARTITIONING|ADD FOREIGN KEY)/.test(clause);
     if (table === undefined || isAlone) others.push(statement);
     else alters.set(table, [...(alters.get(table) ?? []), clause]);
   }

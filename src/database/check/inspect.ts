@@ -5,9 +5,10 @@ import type { Instance, Mapping, ShadowMap } from '../../shadow/map.ts';
 import { passwordOf } from '../password.ts';
 import { compareTables } from './compare.ts';
 import { type Finding, identifier } from './finding.ts';
+import { findLackingKeys, keyTwin } from './keys.ts';
 import { findLeaks } from './leaks.ts';
 import type { Name } from './names.ts';
-import { readNames, readSchema, rows } from './schema.ts';
+import { readNames, readSchema, rows, type Table } from './schema.ts';
 import { findBlindness } from './sight.ts';
 
 /** One table and its shadow, in UTF-8. */
@@ -15,6 +16,8 @@ type Pair = {
   readonly base: Name;
   readonly shadow: Name;
   readonly instance: Instance | undefined;
+  /** undefined: of every label. */
+  readonly label: Mapping['label'];
 };
 
 /** Everything that is wrong; nothing is changed but the connection's sql_mode. Rejects where the connection does. */
@@ -38,7 +41,7 @@ export async function inspectDatabase(connection: Connection, map: ShadowMap): P
         }
     for (const pair of pairs) {
       const there = pair.instance === undefined ? connection : instances.get(pair.instance.name);
-      if (there !== undefined) findings.push(...(await inspectPair({ here: connection, there, pair, fold })));
+      if (there !== undefined) findings.push(...(await inspectPair({ here: connection, there, pair, pairs, fold })));
     }
     // From another server nothing reaches base.
     const local = pairs.filter(({ instance }) => instance === undefined);
@@ -102,7 +105,8 @@ async function pairsOf(connection: Connection, mappings: readonly Mapping[], fol
     for (const table of tables) {
       if (own === undefined && (shadows.has(fold(`${database}.${table}`)) || isSaid(label, database, table))) continue;
       const shadowTable = shadow.table === undefined ? table : textOfBytes(shadow.table);
-      const pair = { base: { database, table }, shadow: { database: shadowDatabase, table: shadowTable }, instance };
+      const twin = { database: shadowDatabase, table: shadowTable };
+      const pair = { base: { database, table }, shadow: twin, instance, label };
       pairs.set(JSON.stringify([pair.base, pair.shadow, instance?.name]), pair);
     }
     if (own === undefined && names === undefined)
@@ -136,10 +140,12 @@ type Given = {
   readonly here: Connection;
   readonly there: Connection;
   readonly pair: Pair;
+  readonly pairs: readonly Pair[];
   readonly fold: (name: string) => string;
 };
 
-async function inspectPair({ here, there, pair: { base, shadow, instance }, fold }: Given): Promise<Finding[]> {
+async function inspectPair({ here, there, pair, pairs, fold }: Given): Promise<Finding[]> {
+  const { base, shadow, instance } = pair;
   const where = `${shadow.database}.${shadow.table}`;
   const server = instance && `${instance.host}:${instance.port}`;
   const ofBase = await readNames(here, base.database, fold);
@@ -164,12 +170,17 @@ async function inspectPair({ here, there, pair: { base, shadow, instance }, fold
   // LIKE knows no other server.
   const create = instance === undefined ? like : copied(table.definition, target);
   const lost = { severity: 'error', server, where, mend: 'make it' } as const;
+  const keysBeside = (found: Table | undefined) =>
+    findLackingKeys({
+      ...{ base: table, shadow: found, target: shadow, server, fold },
+      twinOf: (named) => keyTwin(named, pair, pairs, fold),
+    });
   const missing: Finding = {
     ...lost,
     kind: 'shadow-table',
     found: 'no such table',
     expected: `a table like ${base.database}.${base.table}`,
-    ddl: [create],
+    ddl: [create, ...keysBeside(undefined).flatMap(({ ddl }) => ddl)],
   };
   if (ofShadow === undefined)
     return [
@@ -185,14 +196,15 @@ async function inspectPair({ here, there, pair: { base, shadow, instance }, fold
     ];
   const shadowName = ofShadow.tables.find((name) => fold(name) === fold(shadow.table));
   if (shadowName === undefined) return [missing];
-  const differences = compareTables(table, await readSchema(there, ofShadow.database, shadowName));
-  return differences.map(({ clauses, ...difference }) => ({
+  const found = await readSchema(there, ofShadow.database, shadowName);
+  const differences = compareTables(table, found).map(({ clauses, ...difference }) => ({
     ...difference,
     server,
     where,
     mend: 'alter it as the base is',
     ddl: clauses.map((clause) => `ALTER TABLE ${target} ${clause}`),
   }));
+  return [...differences, ...keysBeside(found)];
 }
 
 /** Without foreign keys, as LIKE is: what they name may not be there. */

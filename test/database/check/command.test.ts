@@ -156,6 +156,28 @@ const drifts: readonly (readonly [string, string, Partial<Finding>])[] = [
     { kind: 'trigger', severity: 'error' },
   ],
   [
+    'a foreign key of base that the shadow lacks',
+    'ALTER TABLE app.orders ADD CONSTRAINT f FOREIGN KEY (amount) REFERENCES app.items (id) ON DELETE CASCADE',
+    {
+      ...{ kind: 'foreign-key', severity: 'warning', found: 'no foreign key (`amount`) to app.items' },
+      expected: 'one, as app.orders has',
+    },
+  ],
+  [
+    'a foreign key of base to itself that the shadow lacks',
+    'ALTER TABLE app.orders ADD CONSTRAINT f FOREIGN KEY (amount) REFERENCES app.orders (id)',
+    {
+      ...{ kind: 'foreign-key', severity: 'warning', found: 'no foreign key (`amount`) to app.orders_gray' },
+      expected: 'one, as app.orders has to app.orders: a key of a shadow must name the shadow',
+    },
+  ],
+  [
+    'a foreign key of the shadow that does another thing than that of base',
+    `ALTER TABLE app.orders ADD FOREIGN KEY (amount) REFERENCES app.items (id);
+     ALTER TABLE app.orders_gray ADD FOREIGN KEY (amount) REFERENCES app.orders (id)`,
+    { kind: 'foreign-key', severity: 'warning', found: 'no foreign key (`amount`) to app.items' },
+  ],
+  [
     'a foreign key of the shadow to base',
     'ALTER TABLE app.orders_gray ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES app.orders (id)',
     { kind: 'foreign-key', severity: 'error' },
@@ -212,6 +234,15 @@ describe('lanekeeper database check', () => {
     await connection.query(sql);
     expect(await findings()).toEqual([expect.objectContaining(expected)]);
     expect((await check()).code).toBe(expected.severity === 'error' ? 1 : 0);
+  });
+
+  test('makes shadows with the foreign keys of their bases, each to the shadow', async () => {
+    await connection.query('ALTER TABLE app.items ADD FOREIGN KEY (id) REFERENCES app.orders (id) ON DELETE CASCADE');
+    await mend(whole);
+    await connection.query('INSERT INTO app_gray.orders (id) VALUES (1); INSERT INTO app_gray.items VALUES (1)');
+    await expect(connection.query('INSERT INTO app_gray.items VALUES (2)')).rejects.toMatchObject({ errno: 1452 });
+    await connection.query('DELETE FROM app_gray.orders');
+    expect((await connection.query('SELECT * FROM app_gray.items'))[0]).toEqual([]);
   });
 
   test('is content with a view whose twin is there', async () => {

@@ -23,6 +23,10 @@ afterAll(async () => {
 /** What shows names of tables as rows; or as metadata, where the table takes no alias. */
 const showsNames = /^(SHOW|ANALYZE|CHECKSUM|EXPLAIN|TABLE)|RETURNING/;
 
+/** The seventh column of SHOW INDEX is an estimate, which a server makes anew when it likes. */
+const certain = (sql: string, rows: unknown) =>
+  sql.startsWith('SHOW INDEX') ? (rows as unknown[][]).map((row) => row.toSpliced(6, 1)) : rows;
+
 describe('on a server that has only the shadow a client sees what it saw on the base', () => {
   const runnable = readMarked('statements.txt').filter(
     ({ flags }) => !flags.includes('norun') && !flags.includes(isMysql ? 'maria' : 'my8'),
@@ -42,7 +46,8 @@ describe('on a server that has only the shadow a client sees what it saw on the 
     const [there, here] = await Promise.all([outcomeOf(base, sql), outcomeOf(gray, text)]);
     // The plan of a MySQL tells aliases.
     if (isMysql && /^EXPLAIN/.test(sql)) return expect(here.error).toBeUndefined();
-    const said = (outcome: Outcome) => JSON.parse(JSON.stringify({ ...outcome, message: undefined }));
+    const said = (outcome: Outcome) =>
+      JSON.parse(JSON.stringify({ ...outcome, message: undefined, rows: certain(sql, outcome.rows) }));
     const same = (text: string) => (showsNames.test(sql) ? text.replaceAll('orders_gray', 'orders') : text);
     expect(JSON.parse(same(JSON.stringify(said(here)))), text).toEqual(said(there));
     const [rows, rowsHere] = await Promise.all([

@@ -44,6 +44,28 @@ spec:
   selector: { db: app, table: orders_gray }
 `;
 
+type Place = Pick<Server, 'address' | 'port'>;
+
+const endpoint = (name: string, { address, port }: Place, database: string) => `---
+apiVersion: database.opensergo.io/v1alpha1
+kind: DatabaseEndpoint
+metadata: { name: ${name} }
+spec: { database: { MySQL: { url: 'jdbc:mysql://${address}:${port}/${database}', username: root } } }
+`;
+
+/** What is in app is in app_gray of another server for gray. */
+export const ownServerRules = (
+  base: Place,
+  other: Place,
+) => `${endpoint('ds', base, 'app')}${endpoint('gray-ds', other, 'app_gray')}---
+apiVersion: database.opensergo.io/v1alpha1
+kind: Shadow
+metadata: { name: app }
+spec:
+  workloadLabels: [gray]
+  dataSources: { app: { sourceDataSourceName: ds, shadowDataSourceName: gray-ds } }
+`;
+
 export const noRules = '';
 
 /** Tables of base, and the shadow of one. */

@@ -4,8 +4,9 @@ import type { Socket } from 'node:net';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Server, startServer } from '../server.ts';
-import { type Stage, startStage } from '../stage.ts';
-import { type How, openRelay, type Piece, type Relay } from './relay.ts';
+import { ownServerRules, type Stage, startStage } from '../stage.ts';
+import { lost, middle, type Places, toldSql } from './places.ts';
+import { type How, openRelay, type Relay } from './relay.ts';
 
 const hows: readonly How[] = ['FIN', 'RST'];
 let base: Server;
@@ -15,21 +16,7 @@ let stage: Stage;
 let client: Connection;
 let bystander: Connection;
 
-const endpoint = (name: string, port: number, database: string) => `---
-apiVersion: database.opensergo.io/v1alpha1
-kind: DatabaseEndpoint
-metadata: { name: ${name} }
-spec: { database: { MySQL: { url: 'jdbc:mysql://127.0.0.1:${port}/${database}', username: root } } }
-`;
-
-const rules = () => `${endpoint('ds', base.port, 'app')}${endpoint('gray-ds', relay.port, 'app_gray')}---
-apiVersion: database.opensergo.io/v1alpha1
-kind: Shadow
-metadata: { name: app }
-spec:
-  workloadLabels: [gray]
-  dataSources: { app: { sourceDataSourceName: ds, shadowDataSourceName: gray-ds } }
-`;
+const rules = () => ownServerRules(base, { address: '127.0.0.1', port: relay.port });
 
 const tables = [
   'DROP DATABASE IF EXISTS app_gray',
@@ -71,17 +58,7 @@ const there = async (sql: string) => {
 };
 
 /** How often it has been told to do this. */
-const told = async (text: string) =>
-  (
-    await there(
-      `SELECT argument FROM mysql.general_log WHERE command_type IN ('Query', 'Execute') AND argument LIKE '%${text}%'
-       AND argument NOT LIKE '%general_log%'`,
-    )
-  ).length;
-
-const middle = (piece: Piece | undefined) => ((piece?.from ?? 0) + (piece?.to ?? 0)) >> 1;
-type Places = readonly (readonly [string, (pieces: readonly Piece[]) => number])[];
-const lost = /closed|ECONNRESET|lost/i;
+const told = async (text: string) => (await there(toldSql(text))).length;
 
 async function ends(act: () => Promise<unknown>, how: How, afterBytes: number): Promise<void> {
   const cut = relay.cut({ how, afterBytes });

@@ -5,7 +5,8 @@ import { type Connection, createConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Server, startServer } from '../server.ts';
 import { type Stage, startStage } from '../stage.ts';
-import { type How, openRelay, type Piece, type Relay } from './relay.ts';
+import { lost, middle, type Places, toldSql } from './places.ts';
+import { type How, openRelay, type Relay } from './relay.ts';
 
 const hows: readonly How[] = ['FIN', 'RST'];
 const megabytes = 3 << 20;
@@ -35,28 +36,18 @@ beforeAll(async () => {
 afterAll(() => server.remove());
 
 /** How often the server has been told to do this. */
-const told = async (text: string) =>
-  (
-    await stage.column(
-      `SELECT argument FROM mysql.general_log WHERE command_type IN ('Query', 'Execute') AND argument LIKE '%${text}%'
-       AND argument NOT LIKE '%general_log%'`,
-    )
-  ).length;
-
-const middle = ({ from, to }: Piece) => Math.floor((from + to) / 2);
+const told = async (text: string) => (await stage.column(toldSql(text))).length;
 
 /** Of `SELECT id, body`: its count of columns, two definitions, what ends them where that is said, two rows and their end. */
-const places: readonly (readonly [string, (pieces: readonly Piece[]) => number])[] = [
+const places: Places = [
   ['the header of the first packet', () => 2],
-  ['a column definition', (pieces) => middle(pieces[1] as Piece)],
+  ['a column definition', (pieces) => middle(pieces[1])],
   ['the header of a row', (pieces) => (pieces.at(-3)?.from ?? 0) + 2],
-  ['a row', (pieces) => middle(pieces.at(-3) as Piece)],
-  ['a row of several megabytes', (pieces) => middle(pieces.at(-2) as Piece)],
-  ['what ends the rows', (pieces) => middle(pieces.at(-1) as Piece)],
+  ['a row', (pieces) => middle(pieces.at(-3))],
+  ['a row of several megabytes', (pieces) => middle(pieces.at(-2))],
+  ['what ends the rows', (pieces) => middle(pieces.at(-1))],
   ['nothing, behind the last row', (pieces) => pieces.at(-1)?.from ?? 0],
 ];
-
-const lost = /closed|ECONNRESET|lost/i;
 
 describe.each([
   ['base', []],
@@ -112,10 +103,10 @@ describe.each([
 
     test.each([
       ['the header of its head', () => 2],
-      ['its head', (pieces) => middle(pieces[0] as Piece)],
-      ['a parameter', (pieces) => middle(pieces[1] as Piece)],
-      ['its last column', (pieces) => middle(pieces.at(-1) as Piece)],
-    ] as typeof places)('in %s, of what answers a preparation', async (_, at) => {
+      ['its head', (pieces) => middle(pieces[0])],
+      ['a parameter', (pieces) => middle(pieces[1])],
+      ['its last column', (pieces) => middle(pieces.at(-1))],
+    ] as Places)('in %s, of what answers a preparation', async (_, at) => {
       const prepare = () => client.prepare('SELECT id, body FROM orders WHERE id = ? OR body = ?');
       const pieces = await relay.hear(prepare);
       await ends(() => client.prepare('SELECT id, body  FROM orders WHERE id = ? OR body = ?'), how, at(pieces));
@@ -133,12 +124,12 @@ describe.each([
     });
 
     test.each([
-      ['the greeting', (pieces) => middle(pieces[0] as Piece)],
+      ['the greeting', (pieces) => middle(pieces[0])],
       ['the header of the greeting', () => 2],
-      ['the OK of the login', (pieces) => middle(pieces[1] as Piece)],
+      ['the OK of the login', (pieces) => middle(pieces[1])],
       ['the header of that OK', (pieces) => (pieces[1]?.from ?? 0) + 2],
-      ['what the proxy asks itself', (pieces) => middle(pieces[2] as Piece)],
-    ] as typeof places)('in %s', async (_, at) => {
+      ['what the proxy asks itself', (pieces) => middle(pieces[2])],
+    ] as Places)('in %s', async (_, at) => {
       const pieces = await relay.hear(async () => {
         const other = await stage.connect();
         await other.query('SELECT 1');

@@ -3,28 +3,14 @@ import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeCertificates } from '../certificates.ts';
 import { type Server, startServer } from '../server.ts';
-import { numbers, type Stage, startStage } from '../stage.ts';
+import { numbers, ownServerRules, type Stage, startStage } from '../stage.ts';
 
 let base: Server;
 let other: Server;
 let stage: Stage;
 
-const endpoint = (name: string, { address, port }: Server, database: string) => `---
-apiVersion: database.opensergo.io/v1alpha1
-kind: DatabaseEndpoint
-metadata: { name: ${name} }
-spec: { database: { MySQL: { url: 'jdbc:mysql://${address}:${port}/${database}', username: root } } }
-`;
-
 /** Rows of app are on another server for gray. */
-const rules = () => `${endpoint('ds', base, 'app')}${endpoint('gray-ds', other, 'app_gray')}---
-apiVersion: database.opensergo.io/v1alpha1
-kind: Shadow
-metadata: { name: app }
-spec:
-  workloadLabels: [gray]
-  dataSources: { app: { sourceDataSourceName: ds, shadowDataSourceName: gray-ds } }
-`;
+const rules = () => ownServerRules(base, other);
 
 const open = async (labels: readonly string[]) => {
   stage = await startStage({ server: base, labels, rules: rules() });

@@ -47,6 +47,8 @@ export function openStream({ catalogue, patienceMs, ...events }: StreamOptions):
   let nonces = 0;
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
+  /** Of the step: patience that ended for one half of it alone would leave what waits without a timer. */
+  let now = performance.now();
   return { receive, note, step, isSettled, close };
 
   function receive(request: DeltaRequest): void {
@@ -105,6 +107,7 @@ export function openStream({ catalogue, patienceMs, ...events }: StreamOptions):
   function step(): void {
     clearTimeout(timer);
     if (isClosed || !catalogue.isFilled || !events.canSend()) return;
+    now = performance.now();
     for (const subscription of subscriptions.values()) if (subscription.isAnswerDue) believe(subscription);
     supply('clusters');
     supply('endpoints'); // never waits for the answer about clusters: Envoy gives it when it has the endpoints
@@ -211,7 +214,7 @@ export function openStream({ catalogue, patienceMs, ...events }: StreamOptions):
   }
 
   function isAwaited({ sentAt }: Delivery): boolean {
-    return performance.now() - sentAt < patienceMs;
+    return now - sentAt < patienceMs;
   }
 
   /** Nothing is waited for, and nothing of this kind is left to send. */

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type DescEnum, type DescField, type DescMessage, type FileRegistry, ScalarType } from '@bufbuild/protobuf';
-import { findEnvoy } from '../src/supervisor/binary.ts';
+import { findEnvoy } from '../src/supervisor/binary/find.ts';
 import { messageOf, readDescriptors } from './descriptors.ts';
 
 export const fieldsFile = fileURLToPath(new URL('../src/xds/encoding/fields.txt', import.meta.url));

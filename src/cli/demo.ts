@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { articleRules, type Demo, type DemoOptions, startDemo } from '../demo/demo.ts';
 import { patterns } from '../demo/mariadb/article.ts';
 import { serviceNames } from '../demo/topology.ts';
-import { findEnvoy } from '../supervisor/binary.ts';
+import { findEnvoy } from '../supervisor/binary/find.ts';
 import { print, printError } from './output.ts';
 
 export const summary = 'runs gateway → A → B → C, base and gray, on this machine';

@@ -12,7 +12,7 @@ import type { Problem } from '../problem.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Generation } from '../sources/in-force.ts';
 import { envoyAdmin } from '../supervisor/admin.ts';
-import { findEnvoy } from '../supervisor/binary.ts';
+import { findEnvoy } from '../supervisor/binary/find.ts';
 import { type EnvoyProcess, type EnvoyState, startEnvoy } from '../supervisor/process.ts';
 import type { AskGate } from '../supervisor/remembering.ts';
 import { claimSocket, type NamedSocket } from '../supervisor/socket.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { exampleFolder, examples, renderExample } from '../../scripts/examples.ts';
-import { findEnvoy } from '../../src/supervisor/binary.ts';
+import { findEnvoy } from '../../src/supervisor/binary/find.ts';
 
 test.each(Object.keys(examples))('the real Envoy accepts envoy/%s.yaml', async (name) => {
   const envoy = await findEnvoy({ envoy: undefined, say: () => {} });

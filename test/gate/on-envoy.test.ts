@@ -12,7 +12,7 @@ import { type Resource, typeUrl } from '../../src/envoy/resource.ts';
 import { gatesOf, pathMatch } from '../../src/envoy/routes/gate.ts';
 import { patternInBytes } from '../../src/envoy/routes/pattern.ts';
 import { compilePattern } from '../../src/rules/conditions/pattern.ts';
-import { findEnvoy } from '../../src/supervisor/binary.ts';
+import { findEnvoy } from '../../src/supervisor/binary/find.ts';
 import { rulesOf } from '../rules/fixture.ts';
 import { type Case, cases, portablePatterns, ruleText } from './cases.ts';
 import { isLetThrough, passes, type Sent } from './evaluator.ts';

@@ -1,11 +1,12 @@
 // The jar of the Spring application: built once with mvn into the cache, outside of git.
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { cacheFolder } from '../../src/supervisor/binary/machine.ts';
 
-const cache = resolve(process.env['LANEKEEPER_CACHE'] || fileURLToPath(new URL('../../.cache', import.meta.url)));
+const cache = cacheFolder();
 
 /** Rejects where java 17 or mvn is missing, or what they need cannot be had. */
 export async function buildApplication(): Promise<string> {

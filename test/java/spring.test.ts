@@ -9,7 +9,7 @@ import { findNacos, type Installed } from '../../src/demo/nacos/install.ts';
 import { launchNacos } from '../../src/demo/nacos/launch.ts';
 import { createNetwork, type Network } from '../../src/demo/pods/network.ts';
 import { environment } from '../../src/demo/pods/support.ts';
-import { findEnvoy } from '../../src/supervisor/binary.ts';
+import { findEnvoy } from '../../src/supervisor/binary/find.ts';
 import { applicationUid, describePods, installedBackends, redirect, runIn } from '../pods/pods.ts';
 import { labelKey, startSidecar } from '../pods/sidecar.ts';
 import { buildApplication } from './build.ts';

@@ -1,12 +1,12 @@
 // The npm package `nacos`, as applications have it: installed once into the cache, outside of our own dependencies.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { cacheFolder } from '../../src/supervisor/binary/machine.ts';
 
 const version = '2.6.3';
-const cache = resolve(process.env['LANEKEEPER_CACHE'] || fileURLToPath(new URL('../../.cache', import.meta.url)));
+const cache = cacheFolder();
 
 /** The folder with its package.json. */
 export async function packageFolder(): Promise<string> {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createNetwork, type Network } from '../../src/demo/pods/network.ts';
 import { environment } from '../../src/demo/pods/support.ts';
-import { findEnvoy } from '../../src/supervisor/binary.ts';
+import { findEnvoy } from '../../src/supervisor/binary/find.ts';
 import { type Answer, type Ask, ports } from './application.ts';
 import { applicationUid, describePods, installedBackends, redirect, runIn, startIn } from './pods.ts';
 import { showServices, startSidecar } from './sidecar.ts';

@@ -19,7 +19,7 @@ import { openServer, type ProcessorServer } from '../../src/extproc/server.ts';
 import { createAssembler } from '../../src/mesh/assemble.ts';
 import type { Workload } from '../../src/mesh/workload.ts';
 import { envoyAdmin } from '../../src/supervisor/admin.ts';
-import { findEnvoy } from '../../src/supervisor/binary.ts';
+import { findEnvoy } from '../../src/supervisor/binary/find.ts';
 
 const streams = Number(process.env['SOAK_STREAMS'] ?? 100_000);
 setFlagsFromString('--expose-gc');

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type FindOptions, findEnvoy } from '../../src/supervisor/binary.ts';
+import { type FindOptions, findEnvoy } from '../../src/supervisor/binary/find.ts';
 
 let folder: string;
 let said: string[];

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../src/demo/topology.ts';
-import { findEnvoy } from '../../src/supervisor/binary.ts';
+import { findEnvoy } from '../../src/supervisor/binary/find.ts';
 import { type EnvoyOptions, type EnvoyProcess, type EnvoyState, startEnvoy } from '../../src/supervisor/process.ts';
 
 export type Stage = Awaited<ReturnType<typeof openStage>>;

@@ -1,7 +1,7 @@
 // What a client says and hears, by another implementation than the server's.
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { messageOf, readDescriptors } from '../../scripts/descriptors.ts';
-import { findEnvoy } from '../../src/supervisor/binary.ts';
+import { findEnvoy } from '../../src/supervisor/binary/find.ts';
 
 export type SentRequest = {
   readonly typeUrl: string;

@@ -3,7 +3,7 @@ import { type DescField, type DescMessage, fromJson, type JsonValue, ScalarType,
 import fc from 'fast-check';
 import { messageOf } from '../../scripts/descriptors.ts';
 import { descriptorsOf, rootMessages } from '../../scripts/fields.ts';
-import { findEnvoy } from '../../src/supervisor/binary.ts';
+import { findEnvoy } from '../../src/supervisor/binary/find.ts';
 
 export type Judge = Awaited<ReturnType<typeof openJudge>>;
 

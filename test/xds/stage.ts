@@ -9,7 +9,7 @@ import { freePorts } from '../../src/demo/topology.ts';
 import { control, dynamicResources } from '../../src/envoy/clusters/control.ts';
 import type { Resource } from '../../src/envoy/resource.ts';
 import { envoyAdmin } from '../../src/supervisor/admin.ts';
-import { findEnvoy } from '../../src/supervisor/binary.ts';
+import { findEnvoy } from '../../src/supervisor/binary/find.ts';
 import type { Refusal, Resources } from '../../src/xds/resources.ts';
 import { openXdsServer, type XdsServer, type XdsServerOptions } from '../../src/xds/server.ts';
 import { startApplication } from '../envoy/application.ts';

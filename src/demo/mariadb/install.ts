@@ -1,7 +1,7 @@
 // A MariaDB for tests and the demo: one that is here, else Debian's packages, unpacked into the cache without installing anything.
-import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
-import { delimiter, dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, realpathSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { cacheFolder, isExecutable } from '../../supervisor/binary/machine.ts';
 import { librariesOf, unpackDebian } from './debian.ts';
 
 /** A server, and the folder with its system tables and messages. */
@@ -12,7 +12,7 @@ export type Installed = {
   readonly libraries?: string;
 };
 
-const cache = resolve(process.env['LANEKEEPER_CACHE'] || fileURLToPath(new URL('../../../.cache', import.meta.url)));
+const cache = cacheFolder();
 const folder = join(cache, 'mariadb-debian');
 const administrators = ['/usr/sbin', '/usr/local/sbin', '/usr/libexec'];
 let found: Promise<Installed> | undefined;
@@ -69,13 +69,4 @@ async function fetchMariadb(): Promise<Installed> {
 function ways(error: unknown): string {
   const why = error instanceof Error ? error.message.trim() : String(error);
   return `found no MariaDB, and could not unpack Debian's (${why}); install mariadb-server-core, put mariadbd on the PATH, or name it by MARIADBD`;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

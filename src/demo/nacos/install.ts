@@ -1,9 +1,10 @@
 // A Nacos for tests and the demo: r-nacos (a binary; ready at once), else Nacos itself on Java, kept in the cache.
 import { execFile } from 'node:child_process';
-import { accessSync, constants, cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { cacheFolder, isExecutable } from '../../supervisor/binary/machine.ts';
 
 export type Installed =
   | { readonly kind: 'r-nacos'; readonly binary: string }
@@ -11,7 +12,7 @@ export type Installed =
 
 const rnacosVersion = '0.8.8';
 const nacosVersion = '3.1.0'; // of pom.xml
-const cache = resolve(process.env['LANEKEEPER_CACHE'] || fileURLToPath(new URL('../../../.cache', import.meta.url)));
+const cache = cacheFolder();
 const rnacosFolder = join(cache, `rnacos-${rnacosVersion}`);
 const nacosFolder = join(cache, `nacos-${nacosVersion}`);
 const run = promisify(execFile);
@@ -55,13 +56,4 @@ export async function buildRnacos(): Promise<string> {
   const what = ['install', 'rnacos', '--version', rnacosVersion, '--locked', '--root', rnacosFolder];
   await run('cargo', what, { maxBuffer: 1e9 });
   return join(rnacosFolder, 'bin', 'rnacos');
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

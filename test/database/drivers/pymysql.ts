@@ -1,13 +1,14 @@
 // PyMySQL, fetched once with pip into the cache, and a script that runs on it.
 import { execFile } from 'node:child_process';
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { cacheFolder } from '../../../src/supervisor/binary/machine.ts';
 import { isMysql } from '../server.ts';
 
 const version = '1.1.2';
-const cache = resolve(process.env['LANEKEEPER_CACHE'] || fileURLToPath(new URL('../../../.cache', import.meta.url)));
+const cache = cacheFolder();
 // What a MySQL wants of a password in clear is RSA, of another package.
 const name = isMysql ? 'PyMySQL[rsa]' : 'PyMySQL';
 const folder = join(cache, `python-${name.toLowerCase()}-${version}`);

@@ -1,12 +1,12 @@
 // A MySQL for tests: MYSQLD, `mysqld` on the PATH, else the one of Debian's unstable release, unpacked into the cache.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { librariesOf, unpackDebian } from '../../../src/demo/mariadb/debian.ts';
+import { cacheFolder } from '../../../src/supervisor/binary/machine.ts';
 
-const cache = resolve(process.env['LANEKEEPER_CACHE'] || fileURLToPath(new URL('../../../.cache', import.meta.url)));
+const cache = cacheFolder();
 const folder = join(cache, 'mysql-debian');
 const run = promisify(execFile);
 const binary = 'usr/sbin/mysqld';

@@ -2,11 +2,12 @@
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { cacheFolder } from '../../../src/supervisor/binary/machine.ts';
 
-const cache = resolve(process.env['LANEKEEPER_CACHE'] || fileURLToPath(new URL('../../../.cache', import.meta.url)));
+const cache = cacheFolder();
 const folder = join(cache, 'jdbc-1'); // Another number for other versions in pom.xml.
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const run = promisify(execFile);

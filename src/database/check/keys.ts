@@ -1,7 +1,7 @@
 // Foreign keys of a base table that its shadow lacks: nothing holds the shadow's rows to them then.
 
 import { type Finding, identifier } from './finding.ts';
-import type { Name } from './names.ts';
+import type { Name } from './leaks/names.ts';
 import type { Table } from './schema.ts';
 
 export type KeysOptions = {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { compareTables } from '../../../src/database/check/compare.ts';
 import { type Finding, mendingStatements } from '../../../src/database/check/finding.ts';
-import { namedTables } from '../../../src/database/check/names.ts';
+import { namedTables } from '../../../src/database/check/leaks/names.ts';
 import type { Column, Table } from '../../../src/database/check/schema.ts';
 
 function column(name: string, more: Partial<Column> = {}): Column {

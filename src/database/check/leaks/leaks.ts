@@ -1,9 +1,9 @@
 // What reaches a base table behind the text of a statement: triggers, views, foreign keys, routines and events.
 
 import type { Connection } from 'mysql2/promise';
-import { type Finding, identifier } from './finding.ts';
+import { type Finding, identifier } from '../finding.ts';
+import { rows, textOf } from '../schema.ts';
 import { type Body, type Name, namedTables } from './names.ts';
-import { rows, textOf } from './schema.ts';
 
 export type Pairing = {
   readonly base: Name;

@@ -1,8 +1,8 @@
 // Whether the user of a check may see what it looks for: what he may not see is left out, and would look like nothing.
 
 import type { Connection } from 'mysql2/promise';
-import type { Finding } from './finding.ts';
-import { rows, textOf } from './schema.ts';
+import type { Finding } from '../finding.ts';
+import { rows, textOf } from '../schema.ts';
 
 const needed = ['SELECT', 'TRIGGER', 'SHOW VIEW'];
 

@@ -10,7 +10,15 @@ import { baseStatement, type Session, tooLong } from '../session/session.ts';
 import { expectationOf } from '../session/settle.ts';
 import { turnOf } from '../session/turn.ts';
 import type { Judgement, Refusal } from '../statements/judge.ts';
-import { addressed, maxVariants, type Prepared, readHead, type Variant, variantOf } from '../statements/prepared.ts';
+import {
+  addressed,
+  maxVariants,
+  type Prepared,
+  readHead,
+  unreadText,
+  type Variant,
+  variantOf,
+} from '../statements/prepared.ts';
 import type { Leg } from '../upstream/leg.ts';
 import { clearLong, longDataOf, statementOf } from './prepare.ts';
 import { judgeUnread } from './unread.ts';
@@ -66,7 +74,7 @@ function judged(session: Session, given: Given): Promise<void> | undefined {
 export function judgementOf(session: Session, statement: Prepared, attributes: Attributes) {
   const { temporary, texts, variables } = session.state;
   const { text, database, mode = session.state.mode } = statement;
-  if (text === '') return judgeUnread(session, attributes);
+  if (text === unreadText) return judgeUnread(session, attributes);
   if (mode === undefined) return undefined;
   const carriers = { attributes, variables, comments: [] };
   return session.judge.judge({ text, mode, database, temporary, texts, carriers });

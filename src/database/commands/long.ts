@@ -7,7 +7,7 @@ import { baseStatement, type Session } from '../session/session.ts';
 import { expectationOf } from '../session/settle.ts';
 import { turnOf } from '../session/turn.ts';
 import type { Judgement, Refusal } from '../statements/judge.ts';
-import { variantOf } from '../statements/prepared.ts';
+import { unreadText, variantOf } from '../statements/prepared.ts';
 import type { Leg } from '../upstream/leg.ts';
 import { analysisOf, judgementOf } from './execute.ts';
 import { clearLong, expectPrepared, longDataOf, pin, statementOf } from './prepare.ts';
@@ -57,7 +57,7 @@ function preparation(session: Session): Given<Leg | Refusal> {
   const { options } = session;
   if (options.labels().length > 0 && !options.shadows().isEmpty) return refused;
   return carryOut(session, base, (leg) => {
-    leg.expect(expectPrepared(session, { text: '', becomes: '' }));
+    leg.expect(expectPrepared(session, { text: unreadText, becomes: unreadText }));
     return leg;
   });
 }

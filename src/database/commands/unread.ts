@@ -4,6 +4,7 @@ import { plainMode } from '../../sql/mode.ts';
 import type { Attributes } from '../payloads/query.ts';
 import { type Session, tooLong } from '../session/session.ts';
 import type { Judgement, Refusal } from '../statements/judge.ts';
+import { unreadText } from '../statements/prepared.ts';
 
 export const refusedUnread: Refusal = { do: 'refuse', ...tooLong };
 export const passedUnread = { do: 'pass', label: undefined, by: 'none', instance: undefined } as const;
@@ -15,7 +16,7 @@ export function judgeUnread(session: Session, attributes: Attributes): Judgement
   if (options.labels().length > 0) return refusedUnread;
   const { mode = plainMode, database, temporary, texts, variables } = state;
   const carriers = { attributes, variables, comments: [] };
-  const found = judge.judge({ text: '', mode, database, temporary, texts, carriers });
+  const found = judge.judge({ text: unreadText, mode, database, temporary, texts, carriers });
   return found instanceof Promise ? found.then(decided) : decided(found);
 
   function decided(judgement: Judgement): Judgement {

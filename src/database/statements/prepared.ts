@@ -17,7 +17,7 @@ export type Variant = {
 export type Prepared = {
   /** The client's id: the server's own of the first variant. */
   readonly id: number;
-  /** Empty where it was too long to be read; no server prepares nothing. */
+  /** `unreadText` where it was too long to be read. */
   readonly text: string;
   /** As they were when it was prepared: so does the server read it again. */
   readonly mode: Mode | undefined;
@@ -35,6 +35,9 @@ export type Prepared = {
   /** What was executed last: whose cursor is fetched from. */
   current: Variant;
 };
+
+/** No server prepares nothing: it is no statement's own. */
+export const unreadText = '';
 
 export function variantOf({ variants }: Prepared, leg: Leg, text: string): Variant | undefined {
   for (const variant of variants) if (variant.leg === leg && variant.text === text) return variant;

@@ -36,11 +36,13 @@ type Mode = 'commands' | 'relay' | 'file' | 'long' | 'surrendered';
 const maxWaitingBytes = 1 << 16;
 /** For a client whose server has left: to see it, and to leave as well. */
 const patienceMs = 10_000;
+const hurryMs = 500;
 
 export function openConnection({ arrived, options, judge, memory, login }: ConnectionOptions): Connection {
   const { client, server, wire, database, rest } = arrived;
   const input = createInput();
   let leaving: NodeJS.Timeout | undefined;
+  let hurry: NodeJS.Timeout | undefined;
   let mode: Mode = 'relay';
   let isWaiting = false;
   let isFull = false;
@@ -56,19 +58,20 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     },
   });
   const session = createSession({ options, judge, memory, wire, leg, instances, state });
-  const course: Course = {
-    relay,
-    surrender() {
-      mode = 'surrendered';
-    },
-  };
+  const relay = (isOn: boolean) => turn(isOn ? 'relay' : 'commands');
+  const course: Course = { relay, surrender: () => turn('surrendered') };
   logIn();
   listen();
   for (const bytes of rest) input.push(bytes);
   pump();
   return {
     get isIdle() {
-      return session.active.isIdle && !isWaiting && input.size === 0 && !legs().some((each) => each.isInTransaction);
+      return (
+        session.active.isIdle &&
+        !isWaiting &&
+        input.size === 0 &&
+        ![leg, ...instances.legs].some((each) => each.isInTransaction)
+      );
     },
     end() {
       client.end();
@@ -101,24 +104,20 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     });
   }
 
-  function legs(): readonly Leg[] {
-    return [leg, ...instances.legs];
-  }
-
   /** Until the server says yes or no the client's packets are its dialogue. */
   function logIn(): void {
     leg.expect({
       shape: 'login',
       done(reply) {
-        relay(false);
+        turn('commands');
         if (reply.error === undefined && !options.shadows().isEmpty) void session.ready();
       },
     });
   }
 
-  function relay(isOn: boolean): void {
-    mode = isOn ? 'relay' : 'commands';
-    if (!isOn) queueMicrotask(proceed);
+  function turn(to: Mode): void {
+    mode = to;
+    if (to === 'commands') queueMicrotask(proceed);
   }
 
   function listen(): void {
@@ -129,7 +128,7 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
       if (input.size > maxWaitingBytes && !canStep()) client.pause();
     });
     client.on('drain', () => {
-      for (const { socket } of legs()) socket.resume();
+      for (const { socket } of [leg, ...instances.legs]) socket.resume();
       proceed();
     });
     client.on('end', clientLeft).on('close', destroy);
@@ -142,12 +141,14 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     server.resume();
   }
 
+  /** What it said still is carried out, if that does not wait long for a server. */
   function clientLeft(): void {
     hasClientLeft = true;
     pump();
+    hurry = setTimeout(farewell, hurryMs);
   }
 
-  /** Of a client: nothing of what it said waits any more. Its transaction must not live on. */
+  /** A transaction of who has left must not live on. */
   function farewell(): void {
     if (session.active.isIdle) letGo();
     else session.active.socket.end();
@@ -175,11 +176,8 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
   /** A mistake of ours costs this connection, and no other. HOT */
   function pump(): void {
     try {
-      while (canStep())
-        if (!step()) {
-          if (hasClientLeft) farewell();
-          return;
-        }
+      while (canStep()) if (!step()) break;
+      if (hasClientLeft && canStep()) farewell();
     } catch (error) {
       fail(error);
     }
@@ -243,6 +241,7 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     if (isClosed) return;
     isClosed = true;
     clearTimeout(leaving);
+    clearTimeout(hurry);
     client.destroy();
     server.destroy();
     instances.drop();

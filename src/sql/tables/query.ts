@@ -70,10 +70,11 @@ function readSymbol(frame: Frame, word: string): void {
   } else if (word !== '{' && word !== '.') frame.isFresh = false;
 }
 
-/** Reserved words before the dot of `.orders`, which is a name of the default database. */
+/** Reserved words before the dot of `.orders`, which is a name of the default database; the lexer made a name of `from.x`. */
 const neverQualifies = new Set([
   ...['SELECT', 'FROM', 'JOIN', 'STRAIGHT_JOIN', 'INTO', 'SET', 'TABLE', 'DISTINCT', 'ALL', 'BY', 'WHERE', 'HAVING'],
   ...['ON', 'USING', 'AND', 'OR', 'NOT', 'IN', 'LIKE', 'BETWEEN', 'CASE', 'WHEN', 'THEN', 'ELSE', 'UPDATE', 'XOR'],
+  ...['DISTINCTROW', 'DIV', 'MOD', 'REGEXP', 'RLIKE', 'BINARY', 'INTERVAL', 'RETURNING'],
 ]);
 
 type Place = { readonly frame: Frame; readonly reading: Reading; readonly at: number; readonly isTop: boolean };

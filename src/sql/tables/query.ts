@@ -174,7 +174,8 @@ function readKeyword({ frame, reading, at, isTop }: Place, word: string): number
     case 'FORCE':
       return state === 'joined' ? behindIndexHint(reading, at) : at;
     case 'ON':
-      if (next !== 'DUPLICATE' || !isTop) return at;
+      // DUPLICATE alone may be an alias, or a column.
+      if (next !== 'DUPLICATE' || wordAt(reading, at + 2) !== 'KEY' || !isTop) return at;
       closeBlock(frame, reading);
       frame.state = 'tail';
       return at;

@@ -38,7 +38,8 @@ export function readTables(reading: Reading, from: number, state: State): number
         openItem(frame, reading, at + 1);
       }
       readSymbol(frame, token.word);
-      if (token.word === '{' && wordAt(reading, at + 1) === 'OJ' && frame.state === 'factor') at += 1;
+      // `{ OJ …}`: in MariaDB any name says what the braces are, before tables as in expressions.
+      if (token.word === '{' && isName(tokenAt(reading, at + 1))) at += 1;
     } else if (token.kind === 'variable') {
       noteVariable(reading, at);
       frame.isFresh = false;

@@ -5,6 +5,7 @@ import { isCte } from '../tables/ctes.ts';
 import { readTables } from '../tables/query.ts';
 import {
   behindParentheses,
+  isAs,
   isName,
   misread,
   noteTable,
@@ -115,7 +116,7 @@ function readDeleteOne(reading: Reading, at: number): void {
   let next = readTarget(reading, at);
   if (next === undefined) return;
   // MySQL 8.0.16 and MariaDB 11.6 allow an alias.
-  const isWritten = wordAt(reading, next) === 'AS';
+  const isWritten = isAs(wordAt(reading, next));
   const alias = tokenAt(reading, isWritten ? next + 1 : next);
   if (isWritten || alias.kind === 'name' || (alias.kind === 'word' && !behindTarget.has(alias.word))) {
     reading.target = undefined;

@@ -229,12 +229,12 @@ function readKeyword({ frame, reading, at, isTop }: Place, word: string): number
   }
 }
 
-/** `NTH_VALUE(a, 2) FROM FIRST OVER …` names no table. */
+/** `NTH_VALUE(a, 2) FROM FIRST OVER …` names no table; `FROM first respect` does. */
 function isFromFirst(reading: Reading, at: number): boolean {
   const next = wordAt(reading, at + 1);
   if (next !== 'FIRST' && next !== 'LAST') return false;
   const then = wordAt(reading, at + 2);
-  return then === 'OVER' || then === 'RESPECT' || then === 'IGNORE';
+  return then === 'OVER' || ((then === 'RESPECT' || then === 'IGNORE') && wordAt(reading, at + 3) === 'NULLS');
 }
 
 /** `USE INDEX FOR JOIN (…)` is no join. */

@@ -18,20 +18,7 @@ import {
 const noAlias = new Set([
   ...['ON', 'USING', 'JOIN', 'INNER', 'CROSS', 'LEFT', 'RIGHT', 'NATURAL', 'STRAIGHT_JOIN', 'USE', 'IGNORE', 'FORCE'],
   ...['WHERE', 'GROUP', 'HAVING', 'ORDER', 'LIMIT', 'UNION', 'EXCEPT', 'INTERSECT', 'FOR', 'LOCK', 'INTO', 'SET'],
-  ...[
-    'PROCEDURE',
-    'WINDOW',
-    'OFFSET',
-    'FETCH',
-    'RETURNING',
-    'SELECT',
-    'VALUES',
-    'WITH',
-    'PARTITION',
-    'AS',
-    'LATERAL',
-    'FROM',
-  ],
+  ...['PROCEDURE', 'WINDOW', 'OFFSET', 'FETCH', 'RETURNING', 'SELECT', 'VALUES', 'WITH', 'PARTITION', 'AS', 'FROM'],
 ]);
 
 /** A factor begins at this token, which is no parenthesis; the place of its last token. */

@@ -37,6 +37,8 @@ export function readTables(reading: Reading, from: number, state: State): number
         closeItem(frame, reading, at);
         openItem(frame, reading, at + 1);
       }
+      // Where a table should be: what seemed to be none was one.
+      if (token.word === ',' && frame.state === 'factor') misread(reading, at);
       readSymbol(frame, token.word);
       // `{ OJ …}`: in MariaDB any name says what the braces are, before tables as in expressions.
       if (token.word === '{' && isName(tokenAt(reading, at + 1))) at += 1;
@@ -100,7 +102,9 @@ function readWord(place: Place): number | undefined {
     case 'query':
       return beginQuery(place);
     case 'factor':
-      return token.word === 'LATERAL' ? at : readFactor(frame, reading, at);
+      // Elsewhere it is a name in MariaDB.
+      if (token.word === 'LATERAL' && wordAt(reading, at + 1) === '(') return at;
+      return readFactor(frame, reading, at);
     case 'cte':
       return readCte(frame, reading, at);
     default:

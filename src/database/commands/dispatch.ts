@@ -4,9 +4,8 @@ import { command } from '../packets/command.ts';
 import { frame, type Packet } from '../packets/frames.ts';
 import type { Session } from '../session/session.ts';
 import { forget } from '../session/state.ts';
-import { addressed } from '../statements/prepared.ts';
 import { takeExecute } from './execute.ts';
-import { statementOf, takeClose, takeLongData, takePrepare, takeReset } from './prepare.ts';
+import { takeClose, takeFetch, takeLongData, takePrepare, takeReset } from './prepare.ts';
 import { takeQuery } from './query.ts';
 
 /** What a client's further bytes are, besides commands. */
@@ -41,11 +40,9 @@ export function takeCommand(session: Session, packet: Packet, course: Course): P
       takeClose(session, packet);
       return undefined;
     case command.reset:
-      takeReset(session, packet);
-      return undefined;
+      return takeReset(session, packet);
     case command.fetch:
-      fetch(session, packet);
-      return undefined;
+      return takeFetch(session, packet);
     case command.quit:
       leg.send(raw);
       return undefined;
@@ -73,11 +70,15 @@ function isOfStatement(code: number | undefined): boolean {
   );
 }
 
-/** The rest is of the client's own server, when the other has answered. */
+/** The rest is of the client's own server, when the other has answered; these leave nothing of the session. */
 async function atHome(session: Session, packet: Packet, course: Course): Promise<void> {
+  const [code] = packet.payload;
+  const go = () => takeCommand(session, packet, course);
+  if (code !== command.quit && code !== command.changeUser && code !== command.resetConnection)
+    return session.visit(session.leg, go);
   await session.active.idle();
   session.active = session.leg;
-  await takeCommand(session, packet, course);
+  return go();
 }
 
 function other(session: Session, packet: Packet, course: Course): undefined {
@@ -118,14 +119,6 @@ function chooseDatabase({ leg, state }: Session, { payload, raw }: Packet): void
       if (reply.error === undefined) state.database = name;
     },
   });
-}
-
-/** From the server that has the cursor. */
-function fetch(session: Session, { payload, raw }: Packet): void {
-  const current = statementOf(session, payload)?.current;
-  if (current === undefined) session.leg.send(raw, session.leg.expected.fetch);
-  else
-    current.leg.send(frame(addressed(command.fetch, current.id, payload.subarray(5)), 0), current.leg.expected.fetch);
 }
 
 function changeUser(session: Session, { raw }: Packet, course: Course): void {

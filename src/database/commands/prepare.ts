@@ -54,20 +54,22 @@ function prepareAs(
   const turn = turnOf(session, analysis, judgement);
   if (turn === session.leg) return sent(session, packet, judgement);
   return Promise.resolve(turn).then((leg) => {
-    if ('do' in leg) session.refuse(packet, leg);
-    else if (leg === session.leg) sent(session, packet, judgement);
-    else return sentElsewhere(session, packet, leg, judgement);
+    if (!('do' in leg))
+      return leg === session.leg ? sent(session, packet, judgement) : sentElsewhere(session, packet, leg, judgement);
+    session.refuse(packet, leg);
     return undefined;
   });
 }
 
-function sent(session: Session, packet: Packet, judgement: Allowed | undefined): undefined {
+function sent(session: Session, packet: Packet, judgement: Allowed | undefined): Promise<void> | undefined {
   const { leg } = session;
   const text = packet.payload.toString('latin1', 1);
   const becomes = judgement?.do === 'rewrite' ? judgement.text : text;
-  const expectation = expectPrepared(session, { text, becomes });
-  leg.send(becomes === text ? packet.raw : frame(worded(command.prepare, becomes), 0), expectation);
-  return undefined;
+  return session.visit(leg, () => {
+    const expectation = expectPrepared(session, { text, becomes });
+    leg.send(becomes === text ? packet.raw : frame(worded(command.prepare, becomes), 0), expectation);
+    return undefined;
+  });
 }
 
 /** Of the client's own server. */
@@ -174,17 +176,30 @@ export function takeClose(session: Session, { payload, raw }: Packet): void {
   for (const { id, leg } of statement.variants) leg.send(frame(addressed(command.close, id), 0));
 }
 
-export function takeReset(session: Session, { payload, raw }: Packet): void {
-  const statement = statementOf(session, payload);
-  if (statement === undefined) {
-    session.leg.send(raw, session.leg.expected.one);
-    return;
-  }
+export function takeReset(session: Session, packet: Packet): Promise<void> | undefined {
+  const statement = statementOf(session, packet.payload);
+  if (statement === undefined) return unknown(session, packet, session.leg.expected.one);
   clearLong(statement);
   const { current } = statement;
+  const { leg } = current;
   for (const variant of statement.variants)
     if (variant !== current) void variant.leg.ask(addressed(command.reset, variant.id), 'one');
-  current.leg.send(frame(addressed(command.reset, current.id), 0), current.leg.expected.one);
+  return session.visit(leg, () => void leg.send(frame(addressed(command.reset, current.id), 0), leg.expected.one));
+}
+
+/** From the server that has the cursor. */
+export function takeFetch(session: Session, packet: Packet): Promise<void> | undefined {
+  const current = statementOf(session, packet.payload)?.current;
+  if (current === undefined) return unknown(session, packet, session.leg.expected.fetch);
+  const { leg, id } = current;
+  const bytes = frame(addressed(command.fetch, id, packet.payload.subarray(5)), 0);
+  return session.visit(leg, () => void leg.send(bytes, leg.expected.fetch));
+}
+
+/** The server says that it does not know it. */
+export function unknown(session: Session, { raw }: Packet, expectation: Expectation): Promise<void> | undefined {
+  const { leg } = session;
+  return session.visit(leg, () => void leg.send(raw, expectation));
 }
 
 export function longDataOf({ long }: Prepared, id: number): Buffer[] {

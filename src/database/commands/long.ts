@@ -55,6 +55,7 @@ function query(session: Session, head: Buffer): Given<Leg | Refusal> {
 /** Whose an execution is, the execution says. */
 function preparation(session: Session): Given<Leg | Refusal> {
   const { options } = session;
+  session.lastPrepared = undefined;
   if (options.labels().length > 0 && !options.shadows().isEmpty) return refused;
   return carryOut(session, base, (leg) => {
     leg.expect(expectPrepared(session, { text: unreadText, becomes: unreadText }));

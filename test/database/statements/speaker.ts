@@ -15,7 +15,6 @@ export type Speaker = {
 /** 4.1, its passwords, plugins, several results; no EOF behind definitions. */
 const capabilities = 0x1 | 0x4 | 0x8 | 0x200 | 0x2000 | 0x8000 | (1 << 16) | (1 << 17) | (1 << 19) | (1 << 24);
 
-export const lastId = 0xffff_ffff;
 export const query = (sql: string): Buffer => frame(worded(command.query, sql), 0);
 export const ping: Buffer = frame(Buffer.from([command.ping]), 0);
 export const prepare = (sql: string): Buffer => frame(worded(command.prepare, sql), 0);

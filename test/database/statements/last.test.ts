@@ -1,0 +1,111 @@
+// "The last that was prepared", as MariaDB's connectors say it before they have heard its number.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { command } from '../../../src/database/packets/command.ts';
+import { lastId } from '../../../src/database/payloads/execute.ts';
+import { type Server, startServer } from '../server.ts';
+import { type Stage, startStage, tables } from '../stage.ts';
+import { close, execute, fetch, longData, openSpeaker, ping, prepare, query, reset, type Speaker } from './speaker.ts';
+
+let server: Server;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.remove());
+
+const insert = 'INSERT INTO orders VALUES (?, ?)';
+const refused = 'CREATE USER someone';
+const good = [prepare(insert)];
+const bad = [prepare('INSERT INTO nothing VALUES (?)')];
+const rows = (stage: Stage, table: string) => stage.column(`SELECT CONCAT(id, name) FROM app.${table} ORDER BY id`);
+
+const isAnswered = ([, , , , code]: Buffer) => code !== command.longData && code !== command.close;
+const kindOf = ([, , , , code]: Buffer) => (code === command.prepare ? 'prepared' : undefined);
+
+describe('on a gray workload', () => {
+  let stage: Stage;
+  let speaker: Speaker;
+  beforeEach(async () => {
+    stage = await startStage({ server, labels: ['gray'] });
+    speaker = await openSpeaker(stage.port);
+  });
+  afterEach(async () => {
+    speaker.close();
+    await stage.close();
+  });
+
+  test('is none behind a preparation that is refused, whatever was prepared before', async () => {
+    speaker.send(prepare(insert), execute(lastId, '1', 'one'), prepare(refused), execute(lastId, '2', 'two'));
+    expect(await speaker.reply('prepared')).toEqual(expect.any(Number));
+    expect(await speaker.reply()).toBe('ok');
+    expect(await speaker.reply('prepared')).toMatch(/^1235 lanekeeper: server: /);
+    expect(await speaker.reply()).toMatch(/^1243 /);
+    expect(await rows(stage, 'orders_gray')).toEqual(['1one']);
+  });
+
+  test('is none where the refused one was sent before the reply to the one before', async () => {
+    speaker.send(prepare(insert), prepare(refused), execute(lastId, '2', 'two'));
+    expect(await speaker.reply('prepared')).toEqual(expect.any(Number));
+    expect(await speaker.reply('prepared')).toMatch(/^1235 lanekeeper: server: /);
+    expect(await speaker.reply()).toMatch(/^1243 /);
+    expect(await rows(stage, 'orders_gray')).toEqual([]);
+  });
+
+  test('is none behind one that is too long to be read', async () => {
+    const short = await startStage({ server, labels: ['gray'], maxStatementBytes: 1 << 16 });
+    const client = await openSpeaker(short.port);
+    client.send(prepare(insert), prepare(insert + ' '.repeat(1 << 17)), execute(lastId, '2', 'two'));
+    expect(await client.reply('prepared')).toEqual(expect.any(Number));
+    expect(await client.reply('prepared')).toMatch(/^1235 lanekeeper: too-long: /);
+    expect(await client.reply()).toMatch(/^1243 /);
+    expect(await rows(short, 'orders_gray')).toEqual([]);
+    client.close();
+    await short.close();
+  });
+});
+
+describe('on a base workload', () => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await startStage({ server });
+  });
+  beforeEach(async () => {
+    const root = await stage.direct();
+    for (const sql of tables) await root.query(sql);
+  });
+  afterAll(() => stage.close());
+
+  test('is none of those that were prepared for a label', async () => {
+    const speaker = await openSpeaker(stage.port);
+    speaker.send(prepare(insert), prepare('SELECT 1'));
+    const [first, second] = [Number(await speaker.reply('prepared')), Number(await speaker.reply('prepared'))];
+    speaker.send(
+      query("SET @baggage = 'OpenSergo-Label=gray'"),
+      execute(first, '1', 'gray'),
+      query('SET @baggage = NULL'),
+    );
+    for (let left = 3; left > 0; left -= 1) expect(await speaker.reply()).toBe('ok');
+    speaker.send(close(second), execute(lastId, '2', 'base'), ping);
+    expect(await speaker.reply()).toMatch(/^1243 /);
+    expect(await speaker.reply()).toBe('ok');
+    expect(await rows(stage, 'orders_gray')).toEqual(['1gray']);
+    expect(await rows(stage, 'orders')).toEqual([]);
+    speaker.close();
+  });
+
+  test.each<readonly [string, readonly Buffer[]]>([
+    ['nothing was prepared', [execute(lastId), reset(lastId), fetch(lastId), longData(lastId, 0, 'x'), close(lastId)]],
+    ['the last one failed', [...good, ...bad, execute(lastId, '1', 'one')]],
+  ])('is what it is to the server itself, where %s', async (_, packets) => {
+    const told = async (port: number) => {
+      const root = await stage.direct();
+      await root.query('DELETE FROM app.orders');
+      const speaker = await openSpeaker(port);
+      speaker.send(...packets, ping);
+      const replies: (string | number)[] = [];
+      for (const packet of [...packets.filter(isAnswered), ping]) replies.push(await speaker.reply(kindOf(packet)));
+      speaker.close();
+      return { replies, rows: await rows(stage, 'orders') };
+    };
+    expect(await told(stage.port)).toEqual(await told(server.port));
+  });
+});

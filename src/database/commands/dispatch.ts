@@ -2,6 +2,7 @@
 
 import { command } from '../packets/command.ts';
 import { frame, type Packet } from '../packets/frames.ts';
+import { statementId } from '../payloads/execute.ts';
 import type { Session } from '../session/session.ts';
 import { forget } from '../session/state.ts';
 import { takeExecute } from './execute.ts';
@@ -25,6 +26,9 @@ export function takeCommand(session: Session, packet: Packet, course: Course): P
   const { expected } = leg;
   const { payload, raw } = packet;
   const code = payload[0];
+  // A statement that is not known yet: which one it is, the reply to its preparation must say.
+  if (session.preparing > 0 && isOfPrepared(code) && !session.prepared.has(statementId(payload)))
+    return leg.idle().then(() => takeCommand(session, packet, course));
   if (session.active !== leg && !isOfStatement(code)) return atHome(session, packet, course);
   switch (code) {
     case command.query:
@@ -63,11 +67,11 @@ export function takeCommand(session: Session, packet: Packet, course: Course): P
 
 /** These find their server themselves. */
 function isOfStatement(code: number | undefined): boolean {
-  return (
-    code === command.query ||
-    (code !== undefined && code >= command.prepare && code <= command.reset) ||
-    code === command.fetch
-  );
+  return code === command.query || code === command.prepare || isOfPrepared(code);
+}
+
+function isOfPrepared(code = 0): boolean {
+  return (code >= command.execute && code <= command.reset) || code === command.fetch;
 }
 
 /** The rest is of the client's own server, when the other has answered; these leave nothing of the session. */

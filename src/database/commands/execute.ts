@@ -4,7 +4,7 @@ import type { Label } from '../../traffic/label.ts';
 import { complaint } from '../packets/answers.ts';
 import { command, worded } from '../packets/command.ts';
 import { frame, type Packet } from '../packets/frames.ts';
-import { type Execution, lastId, readExecute, statementId, writeExecute } from '../payloads/execute.ts';
+import { type Execution, readExecute, statementId, writeExecute } from '../payloads/execute.ts';
 import type { Attributes } from '../payloads/query.ts';
 import { baseStatement, type Session, tooLong } from '../session/session.ts';
 import { expectationOf } from '../session/settle.ts';
@@ -28,9 +28,6 @@ type Given = { readonly packet: Packet; readonly statement: Prepared; readonly e
 /** A promise where it must wait for something. HOT */
 export function takeExecute(session: Session, packet: Packet): Promise<void> | undefined {
   const { payload } = packet;
-  // "The last that was prepared": which one that is, its reply must say.
-  if (session.preparing > 0 && statementId(payload) === lastId)
-    return session.leg.idle().then(() => takeExecute(session, packet));
   const statement = statementOf(session, payload);
   if (statement === undefined) return unknown(session, packet, session.leg.expected.query);
   const execution = readExecute(payload, {

@@ -16,10 +16,15 @@ const insert = 'INSERT INTO orders VALUES (?, ?)';
 const refused = 'CREATE USER someone';
 const good = [prepare(insert)];
 const bad = [prepare('INSERT INTO nothing VALUES (?)')];
+const select = [prepare('SELECT 1')];
+const long = [longData(lastId, 1, 'a'), longData(lastId, 1, 'b'), execute(lastId, '2', undefined)];
 const rows = (stage: Stage, table: string) => stage.column(`SELECT CONCAT(id, name) FROM app.${table} ORDER BY id`);
 
 const isAnswered = ([, , , , code]: Buffer) => code !== command.longData && code !== command.close;
 const kindOf = ([, , , , code]: Buffer) => (code === command.prepare ? 'prepared' : undefined);
+/** The server names the number that it was given, which is the statement's own through the proxy. */
+const unnumbered = (reply: string | number) =>
+  typeof reply === 'number' ? 'prepared' : reply.replace(/\(\d+\)/, '(number)');
 
 describe('on a gray workload', () => {
   let stage: Stage;
@@ -92,17 +97,38 @@ describe('on a base workload', () => {
     speaker.close();
   });
 
+  test('has its long values, of more bytes than are read whole, and no statement before has them', async () => {
+    const short = await startStage({ server, maxStatementBytes: 1 << 16 });
+    const speaker = await openSpeaker(short.port);
+    speaker.send(prepare(insert));
+    const before = Number(await speaker.reply('prepared'));
+    const text = 'x'.repeat(1 << 17);
+    speaker.send(prepare('SELECT CONCAT(?, LENGTH(?))'), longData(lastId, 1, text), execute(lastId, '1', undefined));
+    await speaker.reply('prepared');
+    expect(await speaker.reply()).toContain(`1${text.length}`);
+    speaker.send(execute(before, '2', 'before'));
+    expect(await speaker.reply()).toBe('ok');
+    expect(await rows(stage, 'orders')).toEqual(['2before']);
+    speaker.close();
+    await short.close();
+  });
+
   test.each<readonly [string, readonly Buffer[]]>([
     ['nothing was prepared', [execute(lastId), reset(lastId), fetch(lastId), longData(lastId, 0, 'x'), close(lastId)]],
     ['the last one failed', [...good, ...bad, execute(lastId, '1', 'one')]],
+    ['the last one was closed', [...good, ...good, close(lastId), execute(lastId, '1', 'one')]],
+    ['it has long values', [...good, execute(lastId, '1', 'one'), ...good, ...long]],
+    ['it is reset', [...good, longData(lastId, 1, 'x'), reset(lastId), execute(lastId, '1', 'one')]],
+    ['it is fetched from', [...select, fetch(lastId), ...good, fetch(lastId)]],
   ])('is what it is to the server itself, where %s', async (_, packets) => {
     const told = async (port: number) => {
       const root = await stage.direct();
       await root.query('DELETE FROM app.orders');
       const speaker = await openSpeaker(port);
       speaker.send(...packets, ping);
-      const replies: (string | number)[] = [];
-      for (const packet of [...packets.filter(isAnswered), ping]) replies.push(await speaker.reply(kindOf(packet)));
+      const replies: string[] = [];
+      for (const packet of [...packets.filter(isAnswered), ping])
+        replies.push(unnumbered(await speaker.reply(kindOf(packet))));
       speaker.close();
       return { replies, rows: await rows(stage, 'orders') };
     };

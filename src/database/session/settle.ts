@@ -29,10 +29,9 @@ export function expectationOf(session: Session, given: Settled): Expectation {
       state.unsettled -= 1;
       // Of several, those before the one that failed have happened.
       const statements = reply.error === undefined ? analysis.statements : analysis.statements.slice(0, results);
-      for (const { verb, changes, from, to } of statements) {
-        const isLiteral = changes.every(({ value }) => value !== undefined);
-        if (verb === 'SET') state.settings.push({ text: text.slice(from, to), isLiteral });
-      }
+      for (const { settings } of statements)
+        for (const { from, to, isLiteral } of settings)
+          state.settings.push({ text: `SET ${text.slice(from, to)}`, isLiteral });
       state.temporary = temporaryAfter({ ...analysis, statements }, state);
       for (const { changes, verb, prepared } of statements) {
         for (const change of changes) apply(state, change);

@@ -1,7 +1,7 @@
 // What a statement changes of its session comes true with the server's yes.
 
 import type { Analysis } from '../../sql/analysis.ts';
-import { temporaryAfter } from '../../sql/temporary.ts';
+import { afterFailure, temporaryAfter } from '../../sql/temporary.ts';
 import type { Label } from '../../traffic/label.ts';
 import type { Expectation } from '../packets/replies.ts';
 import type { Session } from './session.ts';
@@ -33,6 +33,7 @@ export function expectationOf(session: Session, given: Settled): Expectation {
         const isLiteral = changes.every(({ value }) => value !== undefined);
         if (verb === 'SET') state.settings.push({ text: text.slice(from, to), isLiteral });
       }
+      const failed = analysis.statements[statements.length];
       state.temporary = temporaryAfter({ ...analysis, statements }, state);
       for (const { changes, verb, prepared } of statements) {
         for (const change of changes) apply(state, change);
@@ -40,6 +41,7 @@ export function expectationOf(session: Session, given: Settled): Expectation {
         if (verb === 'PREPARE') state.texts.set(prepared, label ?? '');
         else if (verb !== 'EXECUTE') state.texts.delete(prepared);
       }
+      if (failed !== undefined) state.temporary = afterFailure(failed, state, analysis.mode);
     },
   };
 }

@@ -54,8 +54,8 @@ export type SessionChange =
   | { readonly what: 'database'; readonly value: string }
   | { readonly what: 'sqlMode'; readonly value: string | undefined }
   | { readonly what: 'charset'; readonly value: string | undefined }
-  /** `SET @name = 'literal'`; name in lower case. */
-  | { readonly what: 'variable'; readonly name: string; readonly value: string | undefined };
+  /** `SET @name = 'literal'`; name in lower case. null: it has none any more. */
+  | { readonly what: 'variable'; readonly name: string; readonly value: string | null | undefined };
 
 /** Why a labelled statement is not let through, whatever tables it names. */
 export type Obstacle = 'unread' | 'unknown-verb' | 'call' | 'dynamic' | 'server' | 'server-file' | 'routine';

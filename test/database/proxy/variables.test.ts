@@ -63,3 +63,39 @@ test('a variable that is no carrier costs base nothing, and an e-mail address is
   await client.query("INSERT INTO orders VALUES (1, 'somebody@bank')");
   expect(await written()).toEqual({ base: [1], gray: [] });
 });
+
+describe('of one text, the variables that it sets', () => {
+  const set = "SET @baggage = 'OpenSergo-Label=gray'";
+  const insert = "INSERT INTO orders VALUES (1, 'x')";
+
+  test.each([
+    `${set}; ${insert}`,
+    `BEGIN; ${set}; ${insert}; COMMIT; SET @baggage = NULL`,
+    `EXECUTE IMMEDIATE "${set}"; ${insert}`,
+  ])('before all else count for the rest: %s', async (text) => {
+    await client.query(text);
+    expect(await written()).toEqual({ base: [], gray: [1] });
+  });
+
+  test.each([
+    `SELECT 1; ${set}; ${insert}`,
+    `SET @baggage = CONCAT('OpenSergo-Label=', 'gray'); ${insert}`,
+    `SELECT 'OpenSergo-Label=gray' INTO @baggage; ${insert}`,
+    `${set}; ${insert}; SET @baggage = NULL; ${insert}`,
+  ])('behind others, or to no literal, make it refused: %s', async (text) => {
+    await expect(client.query(text)).rejects.toThrow(
+      /^lanekeeper: carrier: found "a value that is not known" in the variable, expected one label/,
+    );
+    expect(await written()).toEqual({ base: [], gray: [] });
+  });
+
+  test.each([
+    `SET NAMES utf8mb4; SET @x = CONCAT('a', 'b'); ${insert}`,
+    `SET @baggage = NULL; ${insert}; SELECT 1 INTO @baggage`,
+    `SELECT 1, 2, 3 INTO @b1, @b2, @b3; ${insert}`,
+    `${set}; SET @baggage = NULL; ${insert}`,
+  ])('leave it to base where they say no label: %s', async (text) => {
+    await client.query(text);
+    expect(await written()).toEqual({ base: [1], gray: [] });
+  });
+});

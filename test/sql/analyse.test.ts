@@ -64,6 +64,50 @@ describe('what a statement changes about its session', () => {
   });
 });
 
+describe('what a SET sets for its session alone, `!` where it is no literal', () => {
+  const settings = (sql: string) =>
+    analyse(sql, mariadb).statements.flatMap((statement) =>
+      statement.settings.map(
+        ({ name, from, to, isLiteral }) => `${name}: ${sql.slice(from, to)}${isLiteral ? '' : ' !'}`,
+      ),
+    );
+  test.each([
+    ['SET autocommit=1;', ['autocommit: autocommit=1']],
+    ["SET SESSION a = -1, @X := 'it', @y = NULL", ['a: SESSION a = -1', "@x: @X := 'it'", '@y: @y = NULL']],
+    ['SET @a = b, c = d, e = @f', ['@a: @a = b !', 'c: c = d', 'e: e = @f !']],
+    [
+      'SET wait_timeout = (SELECT 1), @y = f(1, 2)',
+      ['wait_timeout: wait_timeout = (SELECT 1) !', '@y: @y = f(1, 2) !'],
+    ],
+    [
+      'SET sql_mode = DEFAULT, wait_timeout = DEFAULT',
+      ['sql_mode: sql_mode = DEFAULT !', 'wait_timeout: wait_timeout = DEFAULT'],
+    ],
+    ['SET NAMES utf8 COLLATE utf8_bin, @x = 1', ['names: NAMES utf8 COLLATE utf8_bin', '@x: @x = 1']],
+    ['SET TRANSACTION READ ONLY', ['transaction read only: TRANSACTION READ ONLY']],
+    [
+      'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY',
+      [
+        'session transaction isolation level read committed, read only: SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY',
+      ],
+    ],
+    ['SET ROLE admin', ['role: ROLE admin !']],
+    ['SET autocommit = ?', ['autocommit: autocommit = ? !']],
+    ['SET @x = 1, GLOBAL max_connections = 5, wait_timeout = 6, @y = 2', ['@x: @x = 1', '@y: @y = 2']],
+    ['SET @@global.a = 1, @@persist.b = 2, @@c = 3', ['c: @@c = 3']],
+    ['SET GLOBAL TRANSACTION READ ONLY', []],
+    ["SET PASSWORD = 'new'", []],
+    ["SET @x = 1, PASSWORD = 'new'", ['@x: @x = 1']],
+    ["SET PASSWORD FOR 'root'@'%' = PASSWORD('new')", []],
+    ['SET DEFAULT ROLE NONE', []],
+    ['SET RESOURCE GROUP g', []],
+    ['SET STATEMENT max_statement_time = 9 FOR SELECT 1', []],
+    ['CREATE PROCEDURE p() BEGIN SET @x = 1; SET autocommit = 0; END', []],
+  ])('%s', (sql, expected) => {
+    expect(settings(sql)).toEqual(expected);
+  });
+});
+
 describe('statements of one text', () => {
   const verbs = (sql: string) => analyse(sql, mariadb).statements.map(({ verb, from, to }) => `${verb} ${from}-${to}`);
 

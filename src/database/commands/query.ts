@@ -52,11 +52,12 @@ function judged(session: Session, given: Given): Promise<void> | undefined {
 const unread = { text: '', analysis: undefined, label: undefined };
 
 /** The server does not say how it reads: of base that is nobody's business. */
-function unknown(session: Session, given: Given): undefined {
-  const { options, state } = session;
-  if ((options.labels().length > 0 || state.variables.size > 0) && !options.shadows().isEmpty)
-    session.refuse(given.packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
-  else session.leg.send(asWritten(session, given), expectationOf(session, unread));
+function unknown(session: Session, given: Given): Promise<void> | undefined {
+  const { options, leg, state } = session;
+  const isBase = options.labels().length === 0 && state.variables.size === 0;
+  if (isBase || options.shadows().isEmpty)
+    return session.visit(leg, () => void leg.send(asWritten(session, given), expectationOf(session, unread)));
+  session.refuse(given.packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
   return undefined;
 }
 

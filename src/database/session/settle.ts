@@ -33,10 +33,9 @@ export function expectationOf(session: Session, given: Settled): Expectation {
       // Of several, those before the one that failed have happened; behind a CALL, which has several results, nobody knows.
       const isCounted = reply.error === undefined || !analysis.statements.slice(0, -1).some(isOfResults);
       const statements = reply.error === undefined ? analysis.statements : analysis.statements.slice(0, results);
-      for (const { verb, changes, from, to } of isCounted ? statements : analysis.statements) {
-        const isLiteral = isCounted && changes.every(({ value }) => value !== undefined);
-        if (verb === 'SET') state.settings.push({ text: text.slice(from, to), isLiteral });
-      }
+      for (const { settings } of isCounted ? statements : analysis.statements)
+        for (const { from, to, isLiteral } of settings)
+          state.settings.push({ text: `SET ${text.slice(from, to)}`, isLiteral: isCounted && isLiteral });
       const failed = analysis.statements[statements.length];
       state.temporary = temporaryAfter({ ...analysis, statements }, state);
       for (const statement of statements) {

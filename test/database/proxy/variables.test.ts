@@ -62,7 +62,7 @@ describe('the label of a variable counts where it was set', () => {
   });
 });
 
-test('a variable that is no carrier costs base nothing, and an e-mail address is none', async () => {
+test('a variable that is no carrier, and an e-mail address, say no label', async () => {
   await client.query("SET @mine = CONCAT('gr', 'ay'), @b = 1");
   await client.query("INSERT INTO orders VALUES (1, 'somebody@bank')");
   expect(await written()).toEqual({ base: [1], gray: [] });

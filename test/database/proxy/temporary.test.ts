@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isMysql } from '../server.ts';
 import { type Stage, startStage } from '../stage.ts';
 
 describe('a temporary table of a label', () => {
@@ -30,6 +31,8 @@ describe('a temporary table of a label', () => {
   });
 });
 
+/** A MySQL renames the table that is hidden. */
+const ofMariadb = /^RENAME|OR REPLACE|IMMEDIATE/;
 const create = 'CREATE TEMPORARY TABLE orders (id INT, name VARCHAR(200))';
 const gray = "/*baggage='OpenSergo-Label%3Dgray'*/";
 
@@ -43,16 +46,18 @@ describe.each([
   });
   afterAll(() => stage?.close());
 
-  test.each([
-    'DROP TABLE absent, orders',
-    'DROP TEMPORARY TABLE absent, orders',
-    'ALTER TABLE orders RENAME TO other',
-    'ALTER TABLE orders ADD COLUMN more INT, RENAME other',
-    'RENAME TABLE orders TO other',
-    'CREATE OR REPLACE TEMPORARY TABLE orders (PRIMARY KEY (id)) SELECT 1 AS id UNION ALL SELECT 1',
-    "EXECUTE IMMEDIATE 'DROP TEMPORARY TABLE absent, orders'",
-    'DROP TABLE orders; SELECT * FROM absent',
-  ])('after %s', async (gone) => {
+  test.each(
+    [
+      'DROP TABLE absent, orders',
+      'DROP TEMPORARY TABLE absent, orders',
+      'ALTER TABLE orders RENAME TO other',
+      'ALTER TABLE orders ADD COLUMN more INT, RENAME other',
+      'RENAME TABLE orders TO other',
+      'CREATE OR REPLACE TEMPORARY TABLE orders (PRIMARY KEY (id)) SELECT 1 AS id UNION ALL SELECT 1',
+      "EXECUTE IMMEDIATE 'DROP TEMPORARY TABLE absent, orders'",
+      'DROP TABLE orders; SELECT * FROM absent',
+    ].filter((text) => !isMysql || !ofMariadb.test(text)),
+  )('after %s', async (gone) => {
     const client = await stage.connect({ multipleStatements: true });
     await client.query(create);
     await client.query(gone).catch(() => {});

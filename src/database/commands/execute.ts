@@ -81,6 +81,8 @@ function carryOut(session: Session, given: Given, judgement: Judgement): Promise
     if ('do' in leg) return refused(session, given, leg);
     const known = variantOf(statement, leg, text);
     if (statement.pinned !== undefined && statement.pinned !== known) return refused(session, given, tooLong);
+    const drift = known === undefined ? driftOf(session, statement) : undefined;
+    if (drift !== undefined) return refused(session, given, { reason: 'drift', message: drift });
     session.counted(judgement);
     if (known === undefined) return prepareVariant(session, given, leg, judgement);
     run(session, given, known, judgement.label);
@@ -94,6 +96,14 @@ function refused(session: Session, { packet, statement }: Given, refusal: Omit<R
   clearLong(statement);
   session.refuse(packet, refusal);
   return undefined;
+}
+
+/** Why it would be another statement if it were prepared now. */
+function driftOf({ state }: Session, { mode, sqlMode, database }: Prepared): string | undefined {
+  if (database !== state.database)
+    return `found ${state.database ?? 'no database'} as the default, expected ${database ?? 'none'}, as the statement was prepared; prepare it again`;
+  if (mode === undefined || (mode === state.mode && sqlMode === state.sqlMode)) return undefined;
+  return `found another sql_mode or character set (${state.sqlMode}) than when the statement was prepared (${sqlMode}); prepare it again`;
 }
 
 type Allowed = Exclude<Judgement, Refusal>;
@@ -119,7 +129,7 @@ async function prepareVariant(session: Session, given: Given, leg: Leg, judgemen
     return;
   }
   const variant: Variant = { text, leg, id: head.id, types: undefined };
-  const gone = statement.variants.length >= maxVariants ? statement.variants.shift() : undefined;
+  const gone = statement.variants.length >= maxVariants ? statement.variants.splice(1, 1)[0] : undefined;
   gone?.leg.send(frame(addressed(command.close, gone.id), 0));
   statement.variants.push(variant);
   run(session, given, variant, judgement.label);

@@ -117,11 +117,11 @@ type Known = {
 };
 
 function know(session: Session, { text, becomes, leg, head, id }: Known): void {
-  const { mode, database } = session.state;
+  const { mode, sqlMode, database } = session.state;
   const { columns, parameters } = head;
   const variant: Variant = { text: becomes, leg, id: head.id, types: undefined };
   const statement: Prepared = {
-    ...{ id, text, mode, database, parameters, columns, current: variant, variants: [variant] },
+    ...{ id, text, mode, sqlMode, database, parameters, columns, current: variant, variants: [variant] },
     ...{ types: undefined, long: new Map(), longBytes: 0, pinned: undefined },
   };
   session.prepared.set(id, statement);

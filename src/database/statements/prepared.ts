@@ -21,6 +21,7 @@ export type Prepared = {
   readonly text: string;
   /** As they were when it was prepared: so does the server read it again. */
   readonly mode: Mode | undefined;
+  readonly sqlMode: string;
   readonly database: string | undefined;
   readonly parameters: number;
   readonly columns: number;
@@ -44,7 +45,7 @@ export function variantOf({ variants }: Prepared, leg: Leg, text: string): Varia
   return undefined;
 }
 
-/** Executed under more labels than this, the oldest variant goes. */
+/** Executed under more labels than this, the oldest variant goes that can be prepared again: the first is the client's own. */
 export const maxVariants = 4;
 
 export type Head = { readonly id: number; readonly columns: number; readonly parameters: number };

@@ -15,12 +15,14 @@ import {
   maxVariants,
   type Prepared,
   readHead,
+  statementOf,
   unreadText,
   type Variant,
   variantOf,
 } from '../statements/prepared.ts';
 import type { Leg } from '../upstream/leg.ts';
-import { clearLong, longDataOf, statementOf, unknown } from './prepare.ts';
+import { clearLong, longDataOf } from './pieces.ts';
+import { unknown } from './prepare.ts';
 import { judgeUnread } from './unread.ts';
 
 type Given = { readonly packet: Packet; readonly statement: Prepared; readonly execution: Execution };
@@ -43,7 +45,7 @@ export function takeExecute(session: Session, packet: Packet): Promise<void> | u
   if (execution.parameters !== undefined) statement.types = execution.parameters;
   const given = { packet, statement, execution };
   const base = session.isPlain() ? variantOf(statement, session.leg, statement.text) : undefined;
-  if (base !== undefined && execution.attributes.size === 0) {
+  if (base !== undefined && execution.attributes.size === 0 && (statement.pinned ?? base) === base) {
     session.options.count(baseStatement);
     run(session, given, base, undefined);
     return undefined;
@@ -93,7 +95,7 @@ function carryOut(session: Session, given: Given, judgement: Judgement): Promise
 }
 
 function refused(session: Session, { packet, statement }: Given, refusal: Omit<Refusal, 'do'>): undefined {
-  clearLong(statement);
+  clearLong(session, statement);
   session.refuse(packet, refusal);
   return undefined;
 }
@@ -115,7 +117,7 @@ async function prepareVariant(session: Session, given: Given, leg: Leg, judgemen
   const reply = await leg.ask(worded(command.prepare, text), 'prepare');
   const head = readHead(reply);
   if (head === undefined) {
-    clearLong(statement);
+    clearLong(session, statement);
     const { code, message } = reply.error ?? { code: 1835, message: 'malformed packet' };
     leg.answer(complaint({ code, state: 'HY000', message, sequence: packet.sequence + 1 }));
     return;
@@ -145,7 +147,7 @@ function run(session: Session, given: Given, variant: Variant, label: Label | un
   const parameters = isTold ? execution.parameters : statement.types;
   variant.types = statement.types;
   if (statement.long.size > 0) for (const bytes of longDataOf(statement, variant.id)) leg.send(bytes);
-  clearLong(statement);
+  clearLong(session, statement);
   const { text } = statement;
   const expectation = expectationOf(session, { text, analysis: analysisOf(session, statement), label });
   const isSame = isTold && variant.id === statementId(packet.payload);

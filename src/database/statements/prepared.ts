@@ -2,7 +2,9 @@
 
 import type { Mode } from '../../sql/mode.ts';
 import type { Reply } from '../packets/replies.ts';
+import { lastId, statementId } from '../payloads/execute.ts';
 import type { Parameter } from '../payloads/values.ts';
+import type { Session } from '../session/session.ts';
 import type { Leg } from '../upstream/leg.ts';
 
 /** The same statement of a server. */
@@ -39,6 +41,15 @@ export type Prepared = {
 
 /** No server prepares nothing: it is no statement's own. */
 export const unreadText = '';
+
+/** undefined where there is none. */
+export function statementOf(
+  session: Pick<Session, 'prepared' | 'lastPrepared'>,
+  payload: Buffer,
+): Prepared | undefined {
+  const id = statementId(payload);
+  return id === lastId ? session.lastPrepared : session.prepared.get(id);
+}
 
 export function variantOf({ variants }: Prepared, leg: Leg, text: string): Variant | undefined {
   for (const variant of variants) if (variant.leg === leg && variant.text === text) return variant;

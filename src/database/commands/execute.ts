@@ -38,10 +38,7 @@ export function takeExecute(session: Session, packet: Packet): Promise<void> | u
     remembered: statement.types,
     isLong: (index) => statement.long.has(index),
   });
-  if (execution === undefined) {
-    session.refuse(packet, { reason: 'malformed', message: 'found an execution that cannot be read' });
-    return undefined;
-  }
+  if (execution === undefined) return takeUnreadable(session, packet, statement);
   if (execution.parameters !== undefined) statement.types = execution.parameters;
   const given = { packet, statement, execution };
   const base = session.isPlain() ? variantOf(statement, session.leg, statement.text) : undefined;
@@ -52,6 +49,28 @@ export function takeExecute(session: Session, packet: Packet): Promise<void> | u
   }
   const ready = session.ready();
   return ready === undefined ? judged(session, given) : ready.then(() => judged(session, given));
+}
+
+/** Of base it is for the server to say what is wrong with it; query attributes in it, which may say a label, are not seen. */
+function takeUnreadable(session: Session, packet: Packet, statement: Prepared): undefined {
+  const { leg, wire } = session;
+  const base = session.isPlain() && !wire.clientHasAttributes ? variantOf(statement, leg, statement.text) : undefined;
+  if (base === undefined || (statement.pinned ?? base) !== base)
+    return refused(
+      session,
+      { packet, statement },
+      { reason: 'malformed', message: 'found an execution that cannot be read' },
+    );
+  for (const bytes of longDataOf(statement, base.id)) leg.send(bytes);
+  clearLong(session, statement);
+  // Types that are in it may be the server's from now on.
+  statement.types = undefined;
+  base.types = undefined;
+  statement.current = base;
+  const { text } = statement;
+  const expectation = expectationOf(session, { text, analysis: analysisOf(session, statement), label: undefined });
+  leg.send(frame(addressed(command.execute, base.id, packet.payload.subarray(5)), 0), expectation);
+  return undefined;
 }
 
 function judged(session: Session, given: Given): Promise<void> | undefined {
@@ -94,7 +113,11 @@ function carryOut(session: Session, given: Given, judgement: Judgement): Promise
   return turn instanceof Promise ? turn.then(go) : go(turn);
 }
 
-function refused(session: Session, { packet, statement }: Given, refusal: Omit<Refusal, 'do'>): undefined {
+function refused(
+  session: Session,
+  { packet, statement }: Omit<Given, 'execution'>,
+  refusal: Omit<Refusal, 'do'>,
+): undefined {
   clearLong(session, statement);
   session.refuse(packet, refusal);
   return undefined;

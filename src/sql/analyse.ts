@@ -74,6 +74,7 @@ function statementOf({ text, mode, tokens, isBody }: Given, within: (text: strin
     tables: reading.tables,
     qualifiers: reading.qualifiers,
     changes: reading.changes,
+    settings: reading.settings,
     ctes: reading.ctes,
     labels: reading.labels,
     obstacle: reading.obstacle,

@@ -54,8 +54,16 @@ export type SessionChange =
   | { readonly what: 'database'; readonly value: string }
   | { readonly what: 'sqlMode'; readonly value: string | undefined }
   | { readonly what: 'charset'; readonly value: string | undefined }
-  /** `SET @name = 'literal'`; name in lower case. */
-  | { readonly what: 'variable'; readonly name: string; readonly value: string | undefined };
+  /** `SET @name = 'literal'`; name in lower case. null: it has none any more. */
+  | { readonly what: 'variable'; readonly name: string; readonly value: string | null | undefined };
+
+/** What a session is told to have set, by one assignment of a SET; nothing that is a server's or an account's. */
+export type Setting = Span & {
+  /** In lower case; `@x` of a user variable, `names` of what SET NAMES sets. */
+  readonly name: string;
+  /** Said to another server, it means the same. */
+  readonly isLiteral: boolean;
+};
 
 /** Why a labelled statement is not let through, whatever tables it names. */
 export type Obstacle = 'unread' | 'unknown-verb' | 'call' | 'dynamic' | 'server' | 'server-file' | 'routine';
@@ -70,6 +78,7 @@ export type Statement = Span & {
   readonly tables: readonly TableReference[];
   readonly qualifiers: readonly Qualifier[];
   readonly changes: readonly SessionChange[];
+  readonly settings: readonly Setting[];
   /** Select items without alias in which tables are named: their text is what a client sees as the column's name. */
   readonly labels: readonly Span[];
   /** All names of its CTEs, in lower case. */

@@ -11,7 +11,7 @@ function changes(sql: string): readonly SessionChange[] {
 }
 
 describe('what a statement changes about its session', () => {
-  const variable = (name: string, value?: string): SessionChange => ({ what: 'variable', name, value });
+  const variable = (name: string, value?: string | null): SessionChange => ({ what: 'variable', name, value });
   const sqlMode = (value?: string): SessionChange => ({ what: 'sqlMode', value });
   const charset = (value?: string): SessionChange => ({ what: 'charset', value });
   const cases: [string, SessionChange[]][] = [
@@ -28,7 +28,7 @@ describe('what a statement changes about its session', () => {
     ['SET sql_mode = DEFAULT', [sqlMode()]],
     ["SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", [sqlMode()]],
     ['SET sql_mode = @old', [sqlMode()]],
-    ['SET @old = @@sql_mode, sql_mode = 4', [variable('old'), sqlMode('4')]],
+    ['SET @old = @@sql_mode, sql_mode = 4', [variable('old'), sqlMode()]],
     ["SET GLOBAL sql_mode = 'ANSI'", []],
     ["SET @@global.sql_mode = 'ANSI'", []],
     // A scope counts for those behind it that have none.
@@ -45,7 +45,8 @@ describe('what a statement changes about its session', () => {
     ["SET NAMES utf8, sql_mode = 'A', @x = 'b'", [charset('utf8'), sqlMode('A'), variable('x', 'b')]],
     ["SET @Lane = 'gray'", [variable('lane', 'gray')]],
     ['SET @`a``b` := \'it\'\'s\', @"c" = "d"', [variable('a`b', "it's"), variable('c', 'd')]],
-    ['SET @x = 5, @y = NULL, @z = -1', [variable('x', '5'), variable('y'), variable('z')]],
+    ['SET @x = 5, @y = NULL, @z = -1', [variable('x', '5'), variable('y', null), variable('z')]],
+    ["SET @x = 0x4d, @y = X'4D', @z = 0b1", [variable('x'), variable('y'), variable('z')]],
     ["SET @x = CONCAT('a', 'b'), @y = (SELECT 'a, b')", [variable('x'), variable('y')]],
     ["SET @x = _utf8'a'", [variable('x')]],
     ["SET @x = N'a'", [variable('x')]],
@@ -60,6 +61,50 @@ describe('what a statement changes about its session', () => {
   ];
   test.each(cases)('%s', (sql, expected) => {
     expect(changes(sql)).toEqual(expected);
+  });
+});
+
+describe('what a SET sets for its session alone, `!` where it is no literal', () => {
+  const settings = (sql: string) =>
+    analyse(sql, mariadb).statements.flatMap((statement) =>
+      statement.settings.map(
+        ({ name, from, to, isLiteral }) => `${name}: ${sql.slice(from, to)}${isLiteral ? '' : ' !'}`,
+      ),
+    );
+  test.each([
+    ['SET autocommit=1;', ['autocommit: autocommit=1']],
+    ["SET SESSION a = -1, @X := 'it', @y = NULL", ['a: SESSION a = -1', "@x: @X := 'it'", '@y: @y = NULL']],
+    ['SET @a = b, c = d, e = @f', ['@a: @a = b !', 'c: c = d', 'e: e = @f !']],
+    [
+      'SET wait_timeout = (SELECT 1), @y = f(1, 2)',
+      ['wait_timeout: wait_timeout = (SELECT 1) !', '@y: @y = f(1, 2) !'],
+    ],
+    [
+      'SET sql_mode = DEFAULT, wait_timeout = DEFAULT',
+      ['sql_mode: sql_mode = DEFAULT !', 'wait_timeout: wait_timeout = DEFAULT'],
+    ],
+    ['SET NAMES utf8 COLLATE utf8_bin, @x = 1', ['names: NAMES utf8 COLLATE utf8_bin', '@x: @x = 1']],
+    ['SET TRANSACTION READ ONLY', ['transaction read only: TRANSACTION READ ONLY']],
+    [
+      'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY',
+      [
+        'session transaction isolation level read committed, read only: SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY',
+      ],
+    ],
+    ['SET ROLE admin', ['role: ROLE admin !']],
+    ['SET autocommit = ?', ['autocommit: autocommit = ? !']],
+    ['SET @x = 1, GLOBAL max_connections = 5, wait_timeout = 6, @y = 2', ['@x: @x = 1', '@y: @y = 2']],
+    ['SET @@global.a = 1, @@persist.b = 2, @@c = 3', ['c: @@c = 3']],
+    ['SET GLOBAL TRANSACTION READ ONLY', []],
+    ["SET PASSWORD = 'new'", []],
+    ["SET @x = 1, PASSWORD = 'new'", ['@x: @x = 1']],
+    ["SET PASSWORD FOR 'root'@'%' = PASSWORD('new')", []],
+    ['SET DEFAULT ROLE NONE', []],
+    ['SET RESOURCE GROUP g', []],
+    ['SET STATEMENT max_statement_time = 9 FOR SELECT 1', []],
+    ['CREATE PROCEDURE p() BEGIN SET @x = 1; SET autocommit = 0; END', []],
+  ])('%s', (sql, expected) => {
+    expect(settings(sql)).toEqual(expected);
   });
 });
 

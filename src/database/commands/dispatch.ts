@@ -86,7 +86,7 @@ async function atHome(session: Session, packet: Packet, course: Course): Promise
   return go();
 }
 
-function other(session: Session, packet: Packet, course: Course): undefined {
+function other(session: Session, packet: Packet, course: Course): Promise<void> | undefined {
   const { options, leg } = session;
   const { expected } = leg;
   const code = packet.payload[0] ?? -1;
@@ -94,11 +94,22 @@ function other(session: Session, packet: Packet, course: Course): undefined {
   else if (code === command.fieldList) leg.send(fieldList(session, packet), expected.fields);
   else if (options.labels().length > 0 && !options.shadows().isEmpty)
     session.refuse(packet, { reason: 'unknown-command', message: `found the command ${code}, expected a statement` });
-  else if (code === command.binlogDump || code === command.binlogDumpGtid) {
-    leg.send(packet.raw);
-    course.surrender();
-  } else leg.send(packet.raw, expected.query);
+  else if (code === command.binlogDump || code === command.binlogDumpGtid) return surrender(session, packet, course);
+  else leg.send(packet.raw, expected.query);
   return undefined;
+}
+
+/** Whoever may not have the log goes on with commands. */
+function surrender({ leg }: Session, { raw }: Packet, course: Course): Promise<void> {
+  return new Promise((resolve) =>
+    leg.send(raw, {
+      shape: 'one',
+      done({ error }) {
+        if (error === undefined) course.surrender();
+        resolve();
+      },
+    }),
+  );
 }
 
 /** Names of columns, no rows: those of the shadow, where it is in the same database. */

@@ -1,5 +1,6 @@
 // COM_QUERY: one text, or several parted by `;`.
 
+import { variablesWithin } from '../label/variables.ts';
 import { frame, longestPayload, type Packet } from '../packets/frames.ts';
 import type { Attributes } from '../payloads/query.ts';
 import { readQuery } from '../payloads/query.ts';
@@ -40,8 +41,9 @@ function judged(session: Session, given: Given): Promise<void> | undefined {
   const text = packet.payload.toString('latin1', textAt);
   const { mode, database, temporary, texts, variables } = state;
   if (mode === undefined) return unknown(session, given);
-  const { comments } = memory.analysisOf(text, mode);
-  const carriers = { attributes, variables, comments };
+  const analysis = memory.analysisOf(text, mode);
+  const { comments } = analysis;
+  const carriers = { attributes, variables: variablesWithin(analysis, variables), comments };
   const judgement = session.judge.judge({ text, mode, database, temporary, texts, carriers });
   if (judgement instanceof Promise) return judgement.then((found) => carryOut(session, given, found, text));
   return carryOut(session, given, judgement, text);
@@ -49,8 +51,9 @@ function judged(session: Session, given: Given): Promise<void> | undefined {
 
 /** The server does not say how it reads: of base that is nobody's business. */
 function unknown(session: Session, given: Given): Promise<void> | undefined {
-  const { options, leg } = session;
-  if (options.labels().length === 0 || options.shadows().isEmpty)
+  const { options, leg, state } = session;
+  const isBase = options.labels().length === 0 && state.variables.size === 0;
+  if (isBase || options.shadows().isEmpty)
     return session.visit(leg, () => void leg.send(asWritten(session, given), leg.expected.query));
   session.refuse(given.packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
   return undefined;

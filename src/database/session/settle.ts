@@ -1,8 +1,9 @@
 // What a statement changes of its session comes true with the server's yes.
 
 import type { Analysis } from '../../sql/analysis.ts';
-import { temporaryAfter } from '../../sql/temporary.ts';
+import { afterFailure, temporaryAfter } from '../../sql/temporary.ts';
 import type { Label } from '../../traffic/label.ts';
+import { changesOf } from '../label/variables.ts';
 import type { Expectation } from '../packets/replies.ts';
 import type { Session } from './session.ts';
 import { apply, type State } from './state.ts';
@@ -29,24 +30,33 @@ export function expectationOf(session: Session, given: Settled): Expectation {
       state.unsettled -= 1;
       // Of several, those before the one that failed have happened.
       const statements = reply.error === undefined ? analysis.statements : analysis.statements.slice(0, results);
-      for (const { verb, changes, from, to } of statements) {
-        const isLiteral = changes.every(({ value }) => value !== undefined);
-        if (verb === 'SET') state.settings.push({ text: text.slice(from, to), isLiteral });
-      }
+      for (const { settings } of statements)
+        for (const { from, to, isLiteral } of settings)
+          state.settings.push({ text: `SET ${text.slice(from, to)}`, isLiteral });
+      const failed = analysis.statements[statements.length];
       state.temporary = temporaryAfter({ ...analysis, statements }, state);
-      for (const { changes, verb, prepared } of statements) {
-        for (const change of changes) apply(state, change);
+      for (const statement of statements) {
+        const { verb, prepared } = statement;
+        for (const change of changesOf(statement)) apply(state, change);
         if (prepared === undefined) continue;
         if (verb === 'PREPARE') state.texts.set(prepared, label ?? '');
         else if (verb !== 'EXECUTE') state.texts.delete(prepared);
       }
+      if (failed !== undefined) state.temporary = afterFailure(failed, state, analysis.mode);
     },
   };
 }
 
 function isChanging(analysis: Analysis, state: State): boolean {
-  for (const { changes, kind, prepared, verb } of analysis.statements)
-    if (changes.length > 0 || kind === 'definition' || prepared !== undefined || verb === 'SET') return true;
+  for (const { changes, kind, prepared, verb, dynamic } of analysis.statements)
+    if (
+      changes.length > 0 ||
+      dynamic !== undefined ||
+      kind === 'definition' ||
+      prepared !== undefined ||
+      verb === 'SET'
+    )
+      return true;
   // What is not understood may have made or dropped any temporary table.
   return temporaryAfter(analysis, state) !== state.temporary;
 }

@@ -25,7 +25,7 @@ export function turnOf(
         'found settings and other statements in one text, while the label has a server of its own; expected them one by one',
       ),
     );
-  const isLiteral = settings.every(({ changes }) => changes.every(({ value }) => value !== undefined));
+  const isLiteral = settings.every((each) => each.settings.every((setting) => setting.isLiteral));
   if (!isLiteral)
     return Promise.resolve(
       refuse(

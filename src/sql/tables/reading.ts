@@ -1,5 +1,5 @@
 // What is noted while one statement is read, from its tokens.
-import type { Dynamic, Obstacle, Qualifier, SessionChange, Span, TableReference } from '../analysis.ts';
+import type { Dynamic, Obstacle, Qualifier, SessionChange, Setting, Span, TableReference } from '../analysis.ts';
 import type { Mode } from '../mode.ts';
 import { nameOf, type Token } from '../tokens/token.ts';
 
@@ -15,6 +15,7 @@ export type Reading = {
   /** Those that mean the target, if no table of their own block takes them. */
   readonly pending: Draft<Qualifier>[];
   readonly changes: SessionChange[];
+  readonly settings: Setting[];
   /** Select items that name tables, and have no alias. */
   readonly labels: Span[];
   /** All names of CTEs, in lower case. */
@@ -43,6 +44,7 @@ export function openReading(text: string, mode: Mode, tokens: readonly Token[]):
       qualifiers: [],
       pending: [],
       changes: [],
+      settings: [],
       ctes: new Set(),
       labels: [],
       visible: new Map(),
@@ -67,6 +69,11 @@ export function wordAt({ tokens }: Reading, at: number): string {
 /** True for what may be a name here: a word or a quoted name. */
 export function isName(token: Token): boolean {
   return token.kind === 'word' || token.kind === 'name';
+}
+
+/** What may stand before an alias: in MariaDB `=` as well as AS, for a table, and not for a select item. */
+export function isAs(word: string): boolean {
+  return word === 'AS' || word === '=';
 }
 
 /** The first thing that stands in the way counts. */

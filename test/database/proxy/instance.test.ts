@@ -104,6 +104,33 @@ describe('a base workload', () => {
     expect(await there('SELECT id FROM app_gray.orders')).toEqual([2, 4, 5]);
   });
 
+  test.each([
+    ["SET PASSWORD = PASSWORD('new')", ''],
+    ["SET PASSWORD FOR 'root'@'localhost' = PASSWORD('new')", ''],
+    ["SET @name = 'carried', PASSWORD = PASSWORD('new')", 'carried'],
+    ['SET GLOBAL max_connections = 77', ''],
+    ["SET @name = 'carried', GLOBAL max_connections = 77", 'carried'],
+    ['SET DEFAULT ROLE NONE', ''],
+  ])("%s is said to base's server alone", async (sql, name) => {
+    const client = await stage.connect();
+    const root = await stage.direct();
+    await client.query(sql);
+    await root.query("SET PASSWORD = PASSWORD(''), PASSWORD FOR 'root'@'localhost' = PASSWORD('')");
+    const insert = "INSERT INTO orders SELECT 1, COALESCE(@name, '') /*baggage='OpenSergo-Label%3Dgray'*/";
+    await client.query(insert);
+    expect(await there('SELECT name FROM app_gray.orders')).toEqual([name]);
+    expect(await there('SELECT @@global.max_connections')).not.toEqual([77]);
+  });
+
+  test('has no label where it has set what another server would take otherwise', async () => {
+    const client = await stage.connect();
+    await client.query('SET wait_timeout = (SELECT 1000)');
+    await expect(
+      client.query("INSERT INTO orders VALUES (1, 'x') /*baggage='OpenSergo-Label%3Dgray'*/"),
+    ).rejects.toThrow(/^lanekeeper: instance: .*found SET wait_timeout = \(SELECT 1000\) before, expected literals/);
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([]);
+  });
+
   test('cannot change the label in a transaction, which stays as it was', async () => {
     const client = await stage.connect();
     await client.query('BEGIN');

@@ -14,7 +14,7 @@ export type RawClient = {
   hears(count: number): Promise<void>;
 };
 
-const capabilities = 0x0181_a28d; // of 4.1, with a database, several statements and results, and no EOF behind rows
+const capabilities = 0x018b_a28d; // of 4.1, with a database, several statements and results, and no EOF behind rows
 /** What needs no proof of an account without a password. */
 const plugin = isMysql ? 'caching_sha2_password' : 'mysql_native_password';
 const noPassword = Buffer.from(`root\0\0app\0${plugin}\0`);

@@ -84,7 +84,7 @@ export function readLock(reading: Reading, from: number): Read {
     if (noted === undefined) break;
     at = noted.next;
     const isWritten = isAs(wordAt(reading, at));
-    const isAlias = isWritten || (isName(tokenAt(reading, at)) && !locks.has(wordAt(reading, at)));
+    const isAlias = isWritten || (isName(tokenAt(reading, at)) && !opensLock.has(wordAt(reading, at)));
     if (isAlias) at += isWritten ? 2 : 1;
     while (locks.has(wordAt(reading, at))) at += 1;
     noted.table.needs = isAlias ? 'itself' : 'lock';
@@ -98,6 +98,8 @@ export function readLock(reading: Reading, from: number): Read {
   return { verb: 'LOCK TABLES', kind: 'lock' };
 }
 
+/** All of them are reserved. */
+const opensLock = new Set(['READ', 'WRITE', 'LOW_PRIORITY']);
 const locks = new Set(['READ', 'LOCAL', 'WRITE', 'LOW_PRIORITY', 'CONCURRENT']);
 const behindLocks = new Set([';', 'WAIT', 'NOWAIT']);
 

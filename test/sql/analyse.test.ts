@@ -29,6 +29,10 @@ describe('what a statement changes about its session', () => {
     ["SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", [sqlMode()]],
     ['SET sql_mode = @old', [sqlMode()]],
     ['SET @old = @@sql_mode, sql_mode = 4', [variable('old'), sqlMode()]],
+    ["SET sql_mode = 0x414E5349, sql_mode = X'414E5349'", [sqlMode(), sqlMode()]],
+    // Behind it the session reads as before.
+    ["SET STATEMENT `sql_mode` = '' FOR SET sql_mode = 'A'", [sqlMode('A'), sqlMode()]],
+    ["SET STATEMENT max_statement_time = 1 FOR SET sql_mode = 'A'", [sqlMode('A')]],
     ["SET GLOBAL sql_mode = 'ANSI'", []],
     ["SET @@global.sql_mode = 'ANSI'", []],
     // A scope counts for those behind it that have none.
@@ -41,6 +45,8 @@ describe('what a statement changes about its session', () => {
     ['SET NAMES DEFAULT', [charset()]],
     ['SET CHARACTER SET big5', [charset('big5')]],
     ['SET CHARSET sjis', [charset('sjis')]],
+    ["SET CHAR SET 'gbk', CHAR SET big5", [charset('gbk'), charset('big5')]],
+    ['SET character_set_client = 28', [charset()]],
     ['SET character_set_client = latin1', [charset('latin1')]],
     ["SET NAMES utf8, sql_mode = 'A', @x = 'b'", [charset('utf8'), sqlMode('A'), variable('x', 'b')]],
     ["SET @Lane = 'gray'", [variable('lane', 'gray')]],
@@ -57,6 +63,7 @@ describe('what a statement changes about its session', () => {
     ['CALL p(@x)', [variable('x')]],
     ['GET DIAGNOSTICS @n = NUMBER', [variable('n')]],
     ['SET autocommit = 0', []],
+    ['SET character_set_results = NULL, @@session.net_write_timeout = 5', []],
     ["SELECT 1; USE b; SET @x = 'y'", [{ what: 'database', value: 'b' }, variable('x', 'y')]],
   ];
   test.each(cases)('%s', (sql, expected) => {

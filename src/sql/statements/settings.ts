@@ -52,7 +52,7 @@ const forAll = new Set(['GLOBAL', 'PERSIST', 'PERSIST_ONLY']);
 /** A scope counts for those behind it that have none: whether GLOBAL does is given and returned. */
 function readAssignment(reading: Reading, { from, end }: { from: number; end: number }, isForAll: boolean): boolean {
   const first = tokenAt(reading, from);
-  const isCharset = first.word === 'CHARACTER' && wordAt(reading, from + 1) === 'SET';
+  const isCharset = (first.word === 'CHARACTER' || first.word === 'CHAR') && wordAt(reading, from + 1) === 'SET';
   if (first.word === 'NAMES' || first.word === 'CHARSET' || isCharset) {
     noteCharset(reading, isCharset ? from + 2 : from + 1, end);
     return isForAll;

@@ -8,6 +8,7 @@ import { editLabels } from './splice/labels.ts';
 import { editQualifiers } from './splice/qualifiers.ts';
 import { type Exchange, editTable } from './splice/tables.ts';
 import { afterStatement, changesTemporary, tableKey } from './temporary.ts';
+import { isAscii } from './tokens/characters.ts';
 import { literalOf } from './tokens/token.ts';
 
 export type DivertOptions = {
@@ -163,9 +164,4 @@ function refuse(reason: Reason, message: string): Refusal {
 
 function nameText(name: TableName | undefined): string {
   return name === undefined ? '' : `${name.database}.${name.table}`;
-}
-
-function isAscii(name: string): boolean {
-  for (let at = 0; at < name.length; at += 1) if (name.charCodeAt(at) > 127) return false;
-  return true;
 }

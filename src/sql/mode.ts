@@ -8,10 +8,11 @@ export type Mode = {
   readonly noBackslashEscapes: boolean;
   /**
    * Of the client's character set, what matters here: `bytes` where every byte below 0x80 is a character of its own and all
-   * above are letters (UTF-8, …); `single` where some above are white space (Latin-1 has one at 0xA0, and the server takes
-   * it for one); in the others 0x5C (a backslash) or 0x60 (a backquote) may be the end of a character.
+   * above are letters, those of the server's own names (UTF-8); `euc` where they are letters that it writes otherwise;
+   * `single` where some are white space (Latin-1 has one at 0xA0, and the server takes it for one); in the others 0x5C (a
+   * backslash) or 0x60 (a backquote) may be the end of a character.
    */
-  readonly charset: 'bytes' | 'single' | 'big5' | 'gbk' | 'gb18030' | 'sjis';
+  readonly charset: 'bytes' | 'euc' | 'single' | 'big5' | 'gbk' | 'gb18030' | 'sjis';
   /** Which comments `/*!80000 … *\/` are code: 101104 is MariaDB 10.11.4, 80036 MySQL 8.0.36. */
   readonly server: { readonly flavour: 'mariadb' | 'mysql'; readonly version: number };
   /** Names of databases and tables are compared without case (lower_case_table_names is not 0). */
@@ -61,9 +62,8 @@ const charsets = new Map<string, Mode['charset']>([
   ['sjis', 'sjis'],
   ['cp932', 'sjis'],
   // What a session that says `binary` sends is in whatever it thinks; names are compared as bytes.
-  ...['utf8', 'utf8mb3', 'utf8mb4', 'ascii', 'binary', 'ujis', 'eucjpms', 'euckr', 'gb2312'].map(
-    (name) => [name, 'bytes'] as const,
-  ),
+  ...['utf8', 'utf8mb3', 'utf8mb4', 'binary'].map((name) => [name, 'bytes'] as const),
+  ...['ujis', 'eucjpms', 'euckr', 'gb2312'].map((name) => [name, 'euc'] as const),
 ]);
 
 /** The mode with a value of character_set_client; an unknown one is taken for one of single bytes. */

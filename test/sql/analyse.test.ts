@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { analyse } from '../../src/sql/analyse.ts';
 import type { SessionChange } from '../../src/sql/analysis.ts';
 import { divert } from '../../src/sql/divert.ts';
+import { withCharset } from '../../src/sql/mode.ts';
 import { anyMode, anySql } from './arbitrary.ts';
 import { bytes, mariadb, mysql, orders } from './given.ts';
 
@@ -102,6 +103,12 @@ test('what is behind a change that nobody can know is not read', () => {
     unread: 'what is behind a change of sql_mode or charset, from byte 18 on',
   });
   expect(analyse('SET sql_mode = @x', mariadb).unread).toBeUndefined();
+});
+
+test('comments are seen even where statements are not read', () => {
+  const comments = (sql: string, mode = mariadb) => analyse(sql, mode).comments;
+  expect(comments("SET sql_mode = @x; SELECT /* a */ ';' -- b\n; SELECT 2 /* c */")).toEqual([' a ', ' b', ' c ']);
+  expect(comments('SELECT 1 /* a */', withCharset(mariadb, 'swe7'))).toEqual([' a ']);
 });
 
 test('verbs are from a closed list, whatever is written', () => {

@@ -1,5 +1,5 @@
 // Reads a text of SQL: its statements, and all that a lane must know of them.
-import type { Analysis, SessionChange, Statement } from './analysis.ts';
+import { type Analysis, changesOf, type SessionChange, type Statement } from './analysis.ts';
 import { type Lexed, readStatement } from './lexer.ts';
 import { type Mode, unreadable, withCharset, withSqlMode } from './mode.ts';
 import { hasBody } from './statements/bodies.ts';
@@ -41,7 +41,7 @@ function read(text: string, given: Mode, within: (text: string, mode: Mode) => A
     if (tokens.length === 0 || tokens[0]?.word === ';') continue;
     const statement = statementOf({ text, mode, tokens, isBody }, within);
     statements.push(statement);
-    for (const change of statement.changes) mode = mode && changed(mode, change);
+    for (const change of changesOf(statement)) mode = mode && changed(mode, change);
   }
   return { statements, comments, unread: undefined, mode: given };
 }

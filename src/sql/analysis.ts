@@ -91,3 +91,9 @@ export type Analysis = {
   readonly unread: string | undefined;
   readonly mode: Mode;
 };
+
+/** All that a statement changes, that of a literal which it executes too. */
+export function changesOf({ verb, changes, dynamic }: Statement): readonly SessionChange[] {
+  if (verb !== 'EXECUTE' || dynamic === undefined) return changes;
+  return dynamic.analysis.statements.flatMap(changesOf);
+}

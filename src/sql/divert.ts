@@ -67,9 +67,8 @@ function divertStatement(text: string, statement: Statement, now: Now, found: Fo
   if (obstacle !== undefined && !isPrepared)
     return refuse(obstacle, statement.found === verb ? verb : `${verb}: found ${statement.found}`);
   if (dynamic !== undefined) {
-    // When it is executed nobody will see that a table comes or goes.
-    const isDeferred = verb === 'PREPARE' && dynamic.analysis.statements.some(changesTemporary);
-    if (isDeferred) return refuse('dynamic', 'PREPARE of what makes or drops a table');
+    if (verb === 'PREPARE' && dynamic.analysis.statements.some(isDeferred))
+      return refuse('dynamic', 'PREPARE of what makes or drops a table, or changes how texts are read');
     return divertLiteral(text, dynamic, now, found);
   }
   const isDefined = statement.kind === 'definition' && now.definitions === 'refuse';
@@ -146,6 +145,11 @@ function isOfTemporary({ verb, tables }: Statement, now: Now): boolean {
     const database = reference.database ?? now.database;
     return database !== undefined && now.temporary.has(tableKey({ database, table: reference.table }, now.mode));
   });
+}
+
+/** When it is executed nobody will see that a table comes or goes, or that what is behind it is read otherwise. */
+function isDeferred(statement: Statement): boolean {
+  return changesTemporary(statement) || statement.changes.some(({ what }) => what !== 'variable');
 }
 
 function divertLiteral(text: string, dynamic: Dynamic, now: Now, { edits, tables }: Found): Refusal | undefined {

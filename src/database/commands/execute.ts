@@ -155,6 +155,7 @@ function run(session: Session, given: Given, variant: Variant, label: Label | un
 }
 
 /** Of what changes a session; its texts are few, and are kept. */
-export function analysisOf({ memory, options }: Session, { text, mode }: Prepared) {
-  return mode === undefined || options.shadows().isEmpty ? undefined : memory.analysisOf(text, mode);
+export function analysisOf({ memory, options, state }: Session, { text, mode = state.mode }: Prepared) {
+  const isUnread = mode === undefined || text === unreadText;
+  return isUnread || options.shadows().isEmpty ? undefined : memory.analysisOf(text, mode);
 }

@@ -47,7 +47,7 @@ function query(session: Session, head: Buffer): Given<Leg | Refusal> {
     // No server minds white space before a text.
     if (!wire.serverHasAttributes) head.fill(0x20, 1, found.textAt);
     session.options.count(baseStatement);
-    leg.expect(leg.expected.query);
+    leg.expect(expectationOf(session, { text: unreadText, analysis: undefined, label: undefined }));
     return leg;
   });
 }

@@ -49,12 +49,14 @@ function judged(session: Session, given: Given): Promise<void> | undefined {
   return carryOut(session, given, judgement, text);
 }
 
+const unread = { text: '', analysis: undefined, label: undefined };
+
 /** The server does not say how it reads: of base that is nobody's business. */
 function unknown(session: Session, given: Given): undefined {
   const { options, state } = session;
   if ((options.labels().length > 0 || state.variables.size > 0) && !options.shadows().isEmpty)
     session.refuse(given.packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
-  else session.leg.send(asWritten(session, given), session.leg.expected.query);
+  else session.leg.send(asWritten(session, given), expectationOf(session, unread));
   return undefined;
 }
 

@@ -67,8 +67,14 @@ function divertStatement(text: string, statement: Statement, now: Now, found: Fo
   if (obstacle !== undefined && !isPrepared)
     return refuse(obstacle, statement.found === verb ? verb : `${verb}: found ${statement.found}`);
   if (dynamic !== undefined) {
-    if (verb === 'PREPARE' && dynamic.analysis.statements.some(isDeferred))
-      return refuse('dynamic', 'PREPARE of what makes or drops a table, or changes how texts are read');
+    const inner = dynamic.analysis.statements;
+    if (inner.some(changesReading)) return refuse('dynamic', `${verb} of what changes how texts are read`);
+    // When it is executed nobody will see that a table comes or goes, or that one is no longer hidden.
+    if (verb === 'PREPARE' && inner.some(changesTemporary))
+      return refuse('dynamic', 'PREPARE of what makes or drops a table');
+    const hidden =
+      verb === 'PREPARE' && inner.some(({ tables }) => tables.some((table) => isNamedTemporary(table, now)));
+    if (hidden) return refuse('dynamic', 'PREPARE of a statement on a temporary table');
     return divertLiteral(text, dynamic, now, found);
   }
   const isDefined = statement.kind === 'definition' && now.definitions === 'refuse';
@@ -141,15 +147,17 @@ function isOfTemporary({ verb, tables }: Statement, now: Now): boolean {
   if (creating.has(verb)) return false;
   const written = tables.filter(isWrittenTo);
   if (written.length === 0) return false;
-  return written.every((reference) => {
-    const database = reference.database ?? now.database;
-    return database !== undefined && now.temporary.has(tableKey({ database, table: reference.table }, now.mode));
-  });
+  return written.every((reference) => isNamedTemporary(reference, now));
 }
 
-/** When it is executed nobody will see that a table comes or goes, or that what is behind it is read otherwise. */
-function isDeferred(statement: Statement): boolean {
-  return changesTemporary(statement) || statement.changes.some(({ what }) => what !== 'variable');
+function isNamedTemporary({ database, table }: TableReference, now: Now): boolean {
+  const named = database ?? now.database;
+  return named !== undefined && now.temporary.has(tableKey({ database: named, table }, now.mode));
+}
+
+/** In dynamic SQL that is for nobody's good, and of several servers each would read otherwise. */
+function changesReading({ changes }: Statement): boolean {
+  return changes.some(({ what }) => what !== 'variable');
 }
 
 function divertLiteral(text: string, dynamic: Dynamic, now: Now, { edits, tables }: Found): Refusal | undefined {

@@ -9,7 +9,7 @@ export const reasons: Readonly<Record<Reason, string>> = {
   'unknown-verb': 'Nothing is known of what such a statement changes; run it without a label.',
   call: 'What a procedure changes cannot be seen in the text; call it without a label, or send its statements themselves.',
   dynamic:
-    'The SQL is in a variable, an expression or an earlier PREPARE; send it as a statement, or prepare one literal.',
+    'What it does is said in a variable, an expression or an earlier statement; send it as a statement, or prepare one literal.',
   server: 'It changes what everybody on the server has; run it without a label.',
   'server-file': 'It writes a file of the server, which has no shadow; select the rows and write them elsewhere.',
   routine:

@@ -1,5 +1,5 @@
 // Temporary tables: within a session they hide tables of their names, and are nobody else's.
-import type { Analysis, Statement, TableReference } from './analysis.ts';
+import { type Analysis, changesOf, type Statement, type TableReference } from './analysis.ts';
 import type { Mode } from './mode.ts';
 import type { TableName } from './shadows.ts';
 import { folded } from './tokens/token.ts';
@@ -15,7 +15,7 @@ export function temporaryAfter(analysis: Analysis, given: Given): ReadonlySet<st
   if (analysis.unread !== undefined) return none;
   for (const statement of analysis.statements) {
     temporary = afterStatement(statement, { database, temporary }, analysis.mode);
-    for (const change of statement.changes) if (change.what === 'database') database = change.value;
+    for (const change of changesOf(statement)) if (change.what === 'database') database = change.value;
   }
   return temporary;
 }

@@ -26,6 +26,7 @@ test.each([
   ['SELECT 1; DELETE FROM orders', ['written']],
   ['USE other; DELETE FROM orders', []],
   ['USE other; USE app; DELETE FROM orders', ['written']],
+  ["EXECUTE IMMEDIATE 'USE other'; DELETE FROM orders", []],
   ["PREPARE s FROM 'DELETE FROM orders'", ['written']],
   ["EXECUTE IMMEDIATE 'SELECT * FROM orders'", ['read']],
   ['CREATE TEMPORARY TABLE orders SELECT * FROM orders', ['read']],
@@ -60,6 +61,7 @@ test.each([
   ['TRUNCATE t', keys('t'), keys('t')],
   ['USE app; CREATE TEMPORARY TABLE t (id INT); USE other; DROP TABLE t', keys(), keys('t')],
   ["EXECUTE IMMEDIATE 'CREATE TEMPORARY TABLE t (id INT)'", keys(), keys('t')],
+  ["USE app; EXECUTE IMMEDIATE 'USE other'; DROP TABLE t", keys('t'), keys('t')],
   ["PREPARE s FROM 'CREATE TEMPORARY TABLE t (id INT)'", keys(), keys()],
   // What may have dropped any.
   ['EXECUTE s', keys('t'), keys()],

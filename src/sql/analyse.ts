@@ -69,6 +69,7 @@ function statementOf({ text, mode, tokens, isBody }: Given, within: (text: strin
   return {
     verb,
     kind,
+    mode,
     from: tokens[0]?.from ?? 0,
     to: (last?.word === ';' ? tokens[tokens.length - 2] : last)?.to ?? 0,
     tables: reading.tables,

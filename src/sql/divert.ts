@@ -9,6 +9,7 @@ import { editQualifiers } from './splice/qualifiers.ts';
 import { type Exchange, editTable } from './splice/tables.ts';
 import { afterStatement, changesTemporary, tableKey } from './temporary.ts';
 import { isAscii } from './tokens/characters.ts';
+import { isAmbiguous } from './tokens/names.ts';
 import { literalOf } from './tokens/token.ts';
 
 export type DivertOptions = {
@@ -49,11 +50,16 @@ export function divert(text: string, analysis: Analysis, options: DivertOptions)
   const tables: Diverted[] = [];
   let { database, temporary = none } = options;
   for (const statement of analysis.statements) {
-    const now = { ...options, database, temporary, mode: analysis.mode };
+    const { mode } = statement;
+    const now = { ...options, database, temporary, mode };
     const refusal = divertStatement(text, statement, now, { edits, tables });
     if (refusal !== undefined) return refusal;
-    for (const change of statement.changes) if (change.what === 'database') database = change.value;
-    temporary = afterStatement(statement, { database, temporary }, analysis.mode);
+    for (const change of statement.changes) {
+      if (change.what !== 'database') continue;
+      database = change.value;
+      if (isAmbiguous(database, mode)) return refuse('charset', `USE ${database} in ${mode.charset}`);
+    }
+    temporary = afterStatement(statement, { database, temporary }, mode);
   }
   return edits.length === 0 ? pass : { do: 'rewrite', text: applyEdits(text, edits), tables };
 }
@@ -102,8 +108,10 @@ function divertStatement(text: string, statement: Statement, now: Now, found: Fo
 
 /** What shall stand for the table; undefined where it stays. */
 function exchangeOf(reference: TableReference, statement: Statement, now: Now): Exchange | Refusal | undefined {
-  if (reference.isTemporary) return undefined;
   const { isWritten, table } = reference;
+  if (isAmbiguous(table, now.mode) || isAmbiguous(reference.database ?? '', now.mode))
+    return refuse('charset', `${reference.database ?? ''}.${table} in ${now.mode.charset}`);
+  if (reference.isTemporary) return undefined;
   const database = reference.database ?? now.database;
   if (database === undefined)
     return isWritten ? refuse('no-database', `${statement.verb} names ${table}, and no database is chosen`) : undefined;

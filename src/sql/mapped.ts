@@ -1,6 +1,7 @@
 // Whether a text of a base workload touches a table that is mapped.
 import { type Analysis, changesOf } from './analysis.ts';
 import type { TableName } from './shadows.ts';
+import { isAmbiguous } from './tokens/names.ts';
 
 export type Touched = {
   readonly read: boolean;
@@ -21,7 +22,9 @@ export function namesMapped(
     const { tables, obstacle, kind, dynamic } = statement;
     if (kind === 'unknown' || obstacle === 'unread') unclear = true;
     for (const { database: named = now, table, isWritten, isTemporary } of tables) {
-      if (named === undefined || isTemporary || !isMapped({ database: named, table })) continue;
+      if (named === undefined || isTemporary) continue;
+      if (isAmbiguous(`${named}${table}`, statement.mode)) unclear = true;
+      if (!isMapped({ database: named, table })) continue;
       if (isWritten) written = true;
       else read = true;
     }

@@ -19,5 +19,5 @@ export const reasons: Readonly<Record<Reason, string>> = {
   definition: 'A label may not define tables here; run it without a label, or let definitions go to the shadow.',
   qualifier: 'It cannot be told which of two tables a qualified column means once one is diverted; use an alias.',
   charset:
-    "The shadow's name has letters that this charset of the client writes otherwise; use utf8mb4, or an ASCII name.",
+    'The name has letters of which the server makes others, by the charset of the client or as it ignores case; use utf8mb4 and lower case, or an ASCII name.',
 };

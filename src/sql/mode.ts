@@ -6,6 +6,8 @@ export type Mode = {
   readonly ansiQuotes: boolean;
   /** `\` is a byte like others in strings (sql_mode NO_BACKSLASH_ESCAPES). */
   readonly noBackslashEscapes: boolean;
+  /** sql_mode ORACLE, where MariaDB has another grammar: `seq.nextval` is no column. */
+  readonly oracle: boolean;
   /**
    * Of the client's character set, what matters here: `bytes` where every byte below 0x80 is a character of its own and all
    * above are letters, those of the server's own names (UTF-8); `euc` where they are letters that it writes otherwise;
@@ -23,6 +25,7 @@ export type Mode = {
 export const plainMode: Mode = {
   ansiQuotes: false,
   noBackslashEscapes: false,
+  oracle: false,
   charset: 'bytes',
   server: { flavour: 'mariadb', version: 101100 },
   namesIgnoreCase: false,
@@ -52,6 +55,7 @@ export function withSqlMode(mode: Mode, sqlMode: string): Mode {
     ...mode,
     ansiQuotes: names.some((name) => ansi.has(name)),
     noBackslashEscapes: names.includes('NO_BACKSLASH_ESCAPES'),
+    oracle: names.includes('ORACLE'),
   };
 }
 
@@ -78,6 +82,7 @@ export function withCharset(mode: Mode, charset: string): Mode {
 }
 
 /** What it is of the mode for which nothing is read in it; undefined where all can be. */
-export function unreadable({ charset }: Mode): string | undefined {
-  return charset === 'other' ? 'a text in a charset of which is not known what its letters are' : undefined;
+export function unreadable({ charset, oracle, server }: Mode): string | undefined {
+  if (charset === 'other') return 'a text in a charset of which is not known what its letters are';
+  return oracle && server.flavour === 'mariadb' ? "a text in the grammar of MariaDB's sql_mode ORACLE" : undefined;
 }

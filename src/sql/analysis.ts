@@ -75,6 +75,8 @@ export type Statement = Span & {
   /** `INSERT`, `CREATE TABLE`, `SET`: upper case, for messages and metrics; from a closed list. `?` where unknown. */
   readonly verb: string;
   readonly kind: Kind;
+  /** As those before it in the text have set it. */
+  readonly mode: Mode;
   readonly tables: readonly TableReference[];
   readonly qualifiers: readonly Qualifier[];
   readonly changes: readonly SessionChange[];

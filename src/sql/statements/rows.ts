@@ -44,7 +44,7 @@ export function readTruncate(reading: Reading, from: number): Read {
   return { verb: 'TRUNCATE', kind: 'write' };
 }
 
-/** Only OPEN names a table; READ and CLOSE name what was opened, by its alias. */
+/** Only OPEN names a table; READ and CLOSE name what was opened by its alias, under whatever label. */
 export function readHandler(reading: Reading, from: number): Read {
   const noted = noteTable(reading, from + 1);
   if (noted === undefined) return { verb: 'HANDLER', kind: 'read' };
@@ -56,6 +56,7 @@ export function readHandler(reading: Reading, from: number): Read {
   } else {
     reading.tables.pop();
     readTables(reading, noted.next, 'tail');
+    if (wordAt(reading, noted.next) !== 'CLOSE') hinder(reading, 'dynamic', 'what was opened before');
   }
   return { verb: 'HANDLER', kind: 'read' };
 }

@@ -7,7 +7,7 @@ import type { Expectation } from '../packets/replies.ts';
 import { statementId } from '../payloads/execute.ts';
 import { noAttributes } from '../payloads/query.ts';
 import type { Session } from '../session/session.ts';
-import { turnOf } from '../session/turn.ts';
+import { turnToPrepare } from '../session/turn.ts';
 import type { Judgement, Refusal } from '../statements/judge.ts';
 import { addressed, type Head, type Prepared, readHead, type Variant } from '../statements/prepared.ts';
 import type { Leg } from '../upstream/leg.ts';
@@ -51,7 +51,7 @@ function prepareAs(
     session.refuse(packet, judgement);
     return undefined;
   }
-  const turn = turnOf(session, analysis, judgement);
+  const turn = turnToPrepare(session, analysis, judgement);
   if (turn === session.leg) return sent(session, packet, judgement);
   return Promise.resolve(turn).then((leg) => {
     if ('do' in leg) session.refuse(packet, leg);

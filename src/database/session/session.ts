@@ -51,7 +51,7 @@ export function createSession(given: SessionOptions): Session {
     preparing: 0,
     elsewhere: 0,
     isPlain() {
-      if (state.unsettled > 0 || session.active !== leg) return false;
+      if (state.unsettled > 0 || session.active !== leg || given.instances.held !== undefined) return false;
       return (
         options.shadows().isEmpty ||
         (options.labels().length === 0 && state.variables.size === 0 && !options.isRemembering())

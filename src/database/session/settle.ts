@@ -15,7 +15,7 @@ export type Settled = {
 
 /** The reply to a text that was read; where it changes nothing, the one that all share. */
 export function expectationOf(session: Session, given: Settled): Expectation {
-  const { analysis, label, text } = given;
+  const { analysis, label } = given;
   if (analysis === undefined || !isChanging(analysis, session.state)) return session.leg.expected.query;
   const { state } = session;
   let results = 0;
@@ -30,8 +30,7 @@ export function expectationOf(session: Session, given: Settled): Expectation {
       // Of several, those before the one that failed have happened.
       const statements = reply.error === undefined ? analysis.statements : analysis.statements.slice(0, results);
       for (const { settings } of statements)
-        for (const { from, to, isLiteral } of settings)
-          state.settings.push({ text: `SET ${text.slice(from, to)}`, isLiteral });
+        for (const { text, isLiteral } of settings) state.settings.push({ text: `SET ${text}`, isLiteral });
       state.temporary = temporaryAfter({ ...analysis, statements }, state);
       for (const { changes, verb, prepared } of statements) {
         for (const change of changes) apply(state, change);

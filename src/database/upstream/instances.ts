@@ -34,6 +34,10 @@ export type Instances = {
   /** Its session is as that of the client's own server. */
   legOf(instance: Instance): Promise<Leg | Refusal>;
   readonly legs: readonly Leg[];
+  /** The one on which a transaction is open. HOT */
+  readonly held: Leg | undefined;
+  /** Says at once to this server what the client's own will be told. */
+  tell(leg: Leg, settings: readonly string[]): Promise<Refusal | undefined>;
   /** Ends all of them. */
   drop(): void;
 };
@@ -74,6 +78,18 @@ export function createInstances({ login, wire, state, tls, openLeg, lost }: Inst
     },
     get legs() {
       return [...opened.values()].map(({ leg }) => leg);
+    },
+    get held() {
+      if (opened.size > 0) for (const { leg } of opened.values()) if (leg.isInTransaction) return leg;
+      return undefined;
+    },
+    async tell(leg, settings) {
+      const name = [...opened].find(([, each]) => each.leg === leg)?.[0] ?? '';
+      for (const text of settings) {
+        const { error } = await leg.ask(ownQuery(wire, text), 'query');
+        if (error !== undefined) return refuse(name, `${text.slice(0, 80)}: ${error.message}`);
+      }
+      return undefined;
     },
     drop() {
       const all = [...opened.values()];

@@ -68,6 +68,49 @@ describe('a label with a server of its own', () => {
     await expect(client.query('SET @name = (SELECT COUNT(*) FROM "orders")')).rejects.toThrow(/^lanekeeper: state: /);
   });
 
+  test('ends its transaction by a setting: what is acknowledged is there, though the client leaves', async () => {
+    const client = await stage.connect();
+    await client.query('SET autocommit = 0');
+    await client.query("INSERT INTO orders VALUES (1, 'text')");
+    await client.query('SET autocommit = 1');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1]);
+    await client.execute('SET autocommit = 0');
+    await client.execute('INSERT INTO orders VALUES (?, ?)', [2, 'prepared']);
+    await client.prepare('SET autocommit = 1');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1]);
+    await client.execute('SET autocommit = 1');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1, 2]);
+    await client.query('BEGIN');
+    await client.query("INSERT INTO orders VALUES (3, 'undone')");
+    await expect(client.query('SET TRANSACTION READ ONLY')).rejects.toThrow(/^lanekeeper: instance: .*TRANSACTION/);
+    await client.query('ROLLBACK');
+  });
+
+  test('ends transactions on the server that has them, whatever the default database is', async () => {
+    const root = await stage.direct();
+    await root.query('CREATE DATABASE IF NOT EXISTS aside');
+    await root.query('CREATE TABLE IF NOT EXISTS aside.kept (id INT)');
+    const client = await stage.connect({ database: '' });
+    await client.query('SET autocommit = 0');
+    for (const [id, end] of [
+      [1, 'COMMIT'],
+      [2, 'ROLLBACK'],
+    ] as const) {
+      await client.query(`INSERT INTO app.orders VALUES (${id}, 'x')`);
+      await client.query('SAVEPOINT here');
+      await client.query(`INSERT INTO app.orders VALUES (${id + 10}, 'x')`);
+      await client.query('ROLLBACK TO here');
+      await client.query(end);
+    }
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1]);
+    await client.query('USE app');
+    await client.query('SELECT COUNT(*) FROM aside.kept');
+    await client.execute('COMMIT');
+    await client.query("INSERT INTO orders VALUES (2, 'x')");
+    await client.execute('COMMIT');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1, 2]);
+  });
+
   test('refuses what would be on two servers', async () => {
     const client = await stage.connect();
     await expect(client.query('SELECT * FROM orders, mysql.user')).rejects.toThrow(/^lanekeeper: two-servers: /);
@@ -102,6 +145,22 @@ describe('a base workload', () => {
     await client.query("INSERT INTO orders VALUES (6, 'x')");
     expect(await stage.column('SELECT id FROM app.orders')).toEqual([1, 3, 6]);
     expect(await there('SELECT id FROM app_gray.orders')).toEqual([2, 4, 5]);
+  });
+
+  test('ends the transaction of a label without naming it, also where the label was put down', async () => {
+    const client = await stage.connect();
+    const insert = (id: number) =>
+      client.query(`INSERT INTO orders VALUES (${id}, 'x') /*baggage='OpenSergo-Label%3Dgray'*/`);
+    await client.query('SET autocommit = 0');
+    await insert(1);
+    await client.query('SET autocommit = 1');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1]);
+    await client.query('SET autocommit = 0');
+    await insert(2);
+    await client.ping();
+    await expect(client.query('SELECT id FROM orders')).rejects.toThrow(/^lanekeeper: transaction: /);
+    await client.query('COMMIT');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1, 2]);
   });
 
   test.each([

@@ -71,7 +71,9 @@ export function createInstances({ login, wire, state, tls, openLeg, lost }: Inst
       // Not when it has taken what we still have for it: it may take nothing more.
       socket.once('end', () => socket.destroy());
       socket.once('close', () => {
-        if (opened.get(instance.name) === fresh) opened.delete(instance.name);
+        // Those that were dropped are missed by nobody.
+        if (opened.get(instance.name) !== fresh) return;
+        opened.delete(instance.name);
         lost(fresh.leg);
       });
       return level(fresh, instance);

@@ -111,6 +111,15 @@ describe('a label with a server of its own', () => {
     expect(await there('SELECT id FROM app_gray.orders')).toEqual([1, 2]);
   });
 
+  test('gives up a transaction with the session in which it was, and the client goes on', async () => {
+    const client = await stage.connect();
+    await client.query('BEGIN');
+    await client.query("INSERT INTO orders VALUES (1, 'undone')");
+    await client.changeUser({ user: 'root', database: 'app' });
+    expect((await client.query('SELECT COUNT(*) AS count FROM orders'))[0]).toEqual([{ count: 0 }]);
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([]);
+  });
+
   test('refuses what would be on two servers', async () => {
     const client = await stage.connect();
     await expect(client.query('SELECT * FROM orders, mysql.user')).rejects.toThrow(/^lanekeeper: two-servers: /);

@@ -33,6 +33,11 @@ type Statements = Analysis['statements'];
 /** When nothing is awaited: in which transaction a server is, its replies have said. */
 async function find(session: Session, statements: Statements, instance: Allowed['instance']): Promise<Leg | Refusal> {
   const { leg, instances } = session;
+  if (instance !== undefined && statements.some(({ verb }) => verb === 'KILL'))
+    return refuse(
+      'state',
+      "found KILL, while the label has a server of its own; expected none, as the number that a client is told by its greeting is a stranger's there",
+    );
   const held = leg.isInTransaction ? leg : instances.held;
   if (held !== undefined && statements.length > 0 && statements.every(({ verb }) => ofTransactions.has(verb)))
     return turnTo(session, held);

@@ -120,6 +120,19 @@ describe('a label with a server of its own', () => {
     expect(await there('SELECT id FROM app_gray.orders')).toEqual([]);
   });
 
+  test.each(['KILL ', 'KILL QUERY ', '/* ours */ kill connection '])(
+    'never ends a stranger there: %s',
+    async (kill) => {
+      const client = await stage.connect();
+      await client.query('SELECT id FROM orders');
+      const stranger = await createConnection({ host: other.address, port: other.port, user: 'root' });
+      await expect(client.query(kill + stranger.threadId)).rejects.toThrow(/^lanekeeper: state: found KILL/);
+      await expect(client.execute(kill + stranger.threadId)).rejects.toThrow(/^lanekeeper: state: found KILL/);
+      await stranger.query('SELECT 1');
+      stranger.destroy();
+    },
+  );
+
   test('refuses what would be on two servers', async () => {
     const client = await stage.connect();
     await expect(client.query('SELECT * FROM orders, mysql.user')).rejects.toThrow(/^lanekeeper: two-servers: /);

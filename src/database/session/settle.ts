@@ -18,6 +18,7 @@ export function expectationOf(session: Session, given: Settled): Expectation {
   const { analysis, label } = given;
   if (analysis === undefined || !isChanging(analysis, session.state)) return session.leg.expected.query;
   const { state } = session;
+  const isHere = session.active === session.leg;
   let results = 0;
   state.unsettled += 1;
   return {
@@ -31,7 +32,8 @@ export function expectationOf(session: Session, given: Settled): Expectation {
       const statements = reply.error === undefined ? analysis.statements : analysis.statements.slice(0, results);
       for (const { settings } of statements)
         for (const { text, isLiteral } of settings) state.settings.push({ text: `SET ${text}`, isLiteral });
-      state.temporary = temporaryAfter({ ...analysis, statements }, state);
+      // Those on a label's server hide none here; there, names mean the same without being known.
+      if (isHere) state.temporary = temporaryAfter({ ...analysis, statements }, state);
       for (const { changes, verb, prepared } of statements) {
         for (const change of changes) apply(state, change);
         if (prepared === undefined) continue;

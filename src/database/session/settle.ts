@@ -1,7 +1,7 @@
 // What a statement changes of its session comes true with the server's yes.
 
-import type { Analysis } from '../../sql/analysis.ts';
-import { temporaryAfter } from '../../sql/temporary.ts';
+import type { Analysis, Statement } from '../../sql/analysis.ts';
+import { changesTemporary, temporaryAfter } from '../../sql/temporary.ts';
 import type { Label } from '../../traffic/label.ts';
 import type { Expectation } from '../packets/replies.ts';
 import type { Session } from './session.ts';
@@ -16,6 +16,8 @@ export type Settled = {
 /** The reply to a text that was read; where it changes nothing, the one that all share. */
 export function expectationOf(session: Session, given: Settled): Expectation {
   const { analysis, label } = given;
+  if (analysis !== undefined && session.active !== session.leg && analysis.statements.some(isKeeping))
+    session.instances.keep(session.active);
   if (analysis === undefined || !isChanging(analysis, session.state)) return session.leg.expected.query;
   const { state } = session;
   const isHere = session.active === session.leg;
@@ -42,6 +44,13 @@ export function expectationOf(session: Session, given: Settled): Expectation {
       }
     },
   };
+}
+
+/** Its server keeps something for the session that another connection would not have. */
+function isKeeping({ changes, kind, prepared, verb }: Statement): boolean {
+  return (
+    changes.length > 0 || prepared !== undefined || kind === 'lock' || kind === 'unknown' || changesTemporary({ verb })
+  );
 }
 
 function isChanging(analysis: Analysis, state: State): boolean {

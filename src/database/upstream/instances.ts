@@ -38,6 +38,8 @@ export type Instances = {
   readonly held: Leg | undefined;
   /** Says at once to this server what the client's own will be told. */
   tell(leg: Leg, settings: readonly string[]): Promise<Refusal | undefined>;
+  /** This one has from now on what ends with its connection. */
+  keep(leg: Leg): void;
   /** Ends all of them. */
   drop(): void;
 };
@@ -48,11 +50,11 @@ export type InstancesOptions = {
   readonly state: State;
   readonly tls: TlsOptions;
   openLeg(socket: Socket): Leg;
-  /** One went away; whatever was done on it may be undone. */
-  lost(leg: Leg): void;
+  /** One went away; whatever was done on it may be undone. `isMissed`: it had what another connection has not. */
+  lost(leg: Leg, isMissed: boolean): void;
 };
 
-type Open = { readonly leg: Leg; database: string; told: number };
+type Open = { readonly leg: Leg; database: string; told: number; isMissed: boolean };
 
 /** More settings than this are not carried over. */
 const maxSettings = 256;
@@ -74,7 +76,7 @@ export function createInstances({ login, wire, state, tls, openLeg, lost }: Inst
         // Those that were dropped are missed by nobody.
         if (opened.get(instance.name) !== fresh) return;
         opened.delete(instance.name);
-        lost(fresh.leg);
+        lost(fresh.leg, fresh.isMissed);
       });
       return level(fresh, instance);
     },
@@ -92,6 +94,9 @@ export function createInstances({ login, wire, state, tls, openLeg, lost }: Inst
         if (error !== undefined) return refuse(name, `${text.slice(0, 80)}: ${error.message}`);
       }
       return undefined;
+    },
+    keep(leg) {
+      for (const each of opened.values()) if (each.leg === leg) each.isMissed = true;
     },
     drop() {
       const all = [...opened.values()];
@@ -118,7 +123,7 @@ export function createInstances({ login, wire, state, tls, openLeg, lost }: Inst
     }
     const leg = openLeg(entered.socket);
     entered.socket.resume();
-    return { leg, database, told: 0 };
+    return { leg, database, told: 0, isMissed: false };
   }
 
   /** Tells it what was set since it was used last. */

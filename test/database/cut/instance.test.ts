@@ -157,6 +157,19 @@ describe.each(hows)("a label's own server, cut off by %s", (how) => {
     expect((await statement.execute([1]))[0]).toEqual([{ id: 1 }]);
   });
 
+  test.each([
+    'CREATE TEMPORARY TABLE orders (id INT)',
+    'SELECT id INTO @id FROM orders WHERE id = 1',
+    'LOCK TABLES orders WRITE',
+  ])('while it is not used: the session ends with what it has there: %s', async (sql) => {
+    await client.query(sql);
+    await client.ping();
+    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+    const ended = once(stream, 'end');
+    await relay.cutAll(how);
+    await ended;
+  });
+
   test('while it is not used: what only it could answer ends the client', async () => {
     await client.prepare('SELECT id FROM orders WHERE id = ?');
     await client.query('SELECT COUNT(*) FROM mysql.db');

@@ -32,8 +32,7 @@ export function expectationOf(session: Session, given: Settled): Expectation {
       state.unsettled -= 1;
       // Of several, those before the one that failed have happened.
       const statements = reply.error === undefined ? analysis.statements : analysis.statements.slice(0, results);
-      for (const { settings } of statements)
-        for (const { text, isLiteral } of settings) state.settings.push({ text: `SET ${text}`, isLiteral });
+      for (const { settings } of statements) for (const setting of settings) state.settings.keep(setting);
       // Those on a label's server hide none here; there, names mean the same without being known.
       if (isHere) state.temporary = temporaryAfter({ ...analysis, statements }, state);
       for (const { changes, verb, prepared } of statements) {

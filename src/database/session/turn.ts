@@ -82,7 +82,7 @@ function whyNotForBoth(statements: Statements): Refusal | undefined {
 async function told(session: Session, { statements }: Analysis, leg: Leg | Refusal): Promise<Leg | Refusal> {
   const { held } = session.instances;
   if ('do' in leg || held === undefined || leg !== session.leg) return leg;
-  const settings = statements.flatMap((statement) => statement.settings.map(({ text }) => `SET ${text}`));
+  const settings = statements.flatMap((statement) => statement.settings.map(({ text }) => text));
   return (await session.instances.tell(held, settings)) ?? leg;
 }
 

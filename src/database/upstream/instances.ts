@@ -10,6 +10,7 @@ import type { State } from '../session/state.ts';
 import type { Refusal } from '../statements/judge.ts';
 import { connectTo } from './intake.ts';
 import type { Leg } from './leg.ts';
+import { maxSettingBytes, maxSettings } from './settings.ts';
 import { ownQuery, type Wire } from './wire.ts';
 
 /** Shows a server who we are; resolves when it has let us in, on a socket that may be TLS over the one that was given. */
@@ -56,9 +57,6 @@ export type InstancesOptions = {
 
 type Open = { readonly leg: Leg; database: string; told: number; isMissed: boolean };
 
-/** More settings than this are not carried over. */
-const maxSettings = 256;
-
 export function createInstances({ login, wire, state, tls, openLeg, lost }: InstancesOptions): Instances {
   const opened = new Map<string, Open>();
   let coming: Socket | undefined;
@@ -90,8 +88,8 @@ export function createInstances({ login, wire, state, tls, openLeg, lost }: Inst
     async tell(leg, settings) {
       const name = [...opened].find(([, each]) => each.leg === leg)?.[0] ?? '';
       for (const text of settings) {
-        const { error } = await leg.ask(ownQuery(wire, text), 'query');
-        if (error !== undefined) return refuse(name, `${text.slice(0, 80)}: ${error.message}`);
+        const refusal = await say(name, leg, text);
+        if (refusal !== undefined) return refusal;
       }
       return undefined;
     },
@@ -129,27 +127,30 @@ export function createInstances({ login, wire, state, tls, openLeg, lost }: Inst
   /** Tells it what was set since it was used last. */
   async function level(open: Open, instance: Instance): Promise<Leg | Refusal> {
     const { leg } = open;
-    if (state.settings.length > maxSettings)
+    if (state.settings.isFull)
       return refuse(
         instance.name,
-        `found more than ${maxSettings} settings of this session to carry there, expected fewer`,
+        `found more than ${maxSettings} settings of this session to carry there, or ${maxSettingBytes} bytes of them; expected fewer, or a new session`,
       );
     if (open.database !== instance.database) {
       const { error } = await leg.ask(worded(command.initDatabase, instance.database), 'one');
       if (error !== undefined) return refuse(instance.name, error.message);
       open.database = instance.database;
     }
-    for (const { text, isLiteral } of state.settings.slice(open.told)) {
+    for (const { text, isLiteral, number } of state.settings.kept) {
+      if (number <= open.told) continue;
       if (!isLiteral)
-        return refuse(
-          instance.name,
-          `found ${text.slice(0, 80)} before, expected literals, which can be said there too`,
-        );
-      const { error } = await leg.ask(ownQuery(wire, text), 'query');
-      if (error !== undefined) return refuse(instance.name, `${text.slice(0, 80)}: ${error.message}`);
-      open.told += 1;
+        return refuse(instance.name, `found SET ${text} before, expected literals, which can be said there too`);
+      const refusal = await say(instance.name, leg, text);
+      if (refusal !== undefined) return refusal;
+      open.told = number;
     }
     return leg;
+  }
+
+  async function say(name: string, leg: Leg, text: string): Promise<Refusal | undefined> {
+    const { error } = await leg.ask(ownQuery(wire, `SET ${text}`), 'query');
+    return error === undefined ? undefined : refuse(name, `SET ${text.slice(0, 80)}: ${error.message}`);
   }
 }
 

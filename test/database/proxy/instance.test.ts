@@ -68,6 +68,20 @@ describe('a label with a server of its own', () => {
     await expect(client.query('SET @name = (SELECT COUNT(*) FROM "orders")')).rejects.toThrow(/^lanekeeper: state: /);
   });
 
+  test('may set as often as it likes, but not more than can be carried', async () => {
+    const client = await stage.connect();
+    for (let at = 0; at < 300; at += 1) await client.query(`SET autocommit = ${at % 2}, @name = '${at}'`);
+    await client.query('SET @nothing = 1, @name = NULL, @nothing = NULL');
+    await client.query("INSERT INTO orders SELECT 1, COALESCE(@name, @nothing, 'none')");
+    expect(await there('SELECT name FROM app_gray.orders')).toEqual(['none']);
+    await client.query(`SET @name = '${'x'.repeat(1 << 16)}'`);
+    await expect(client.query('SELECT id FROM orders')).rejects.toThrow(
+      /^lanekeeper: instance: .*found more than 256 settings of this session to carry there, or 65536 bytes/,
+    );
+    await client.changeUser({ user: 'root', database: 'app' });
+    expect((await client.query('SELECT id FROM orders'))[0]).toEqual([{ id: 1 }]);
+  });
+
   test('ends its transaction by a setting: what is acknowledged is there, though the client leaves', async () => {
     const client = await stage.connect();
     await client.query('SET autocommit = 0');

@@ -38,7 +38,11 @@ export async function openProxy(options: ProxyOptions): Promise<DatabaseProxy> {
       options.count({ what: 'connection', change: -1 });
     });
     socket.on('error', () => socket.destroy());
-    void serve(socket);
+    // A mistake of ours costs this connection, and no other.
+    serve(socket).catch((error: unknown) => {
+      options.log.error({ error: String(error) }, 'a database client could not be served');
+      socket.destroy();
+    });
   });
   const { listen } = options;
   await new Promise<void>((resolve, reject) => {

@@ -54,8 +54,8 @@ export type SessionChange =
   | { readonly what: 'database'; readonly value: string }
   | { readonly what: 'sqlMode'; readonly value: string | undefined }
   | { readonly what: 'charset'; readonly value: string | undefined }
-  /** `SET @name = 'literal'`; name in lower case. */
-  | { readonly what: 'variable'; readonly name: string; readonly value: string | undefined };
+  /** `SET @name = 'literal'`; name in lower case. null: it has none any more. */
+  | { readonly what: 'variable'; readonly name: string; readonly value: string | null | undefined };
 
 /** What a session is told to have set, by one assignment of a SET; nothing that is a server's or an account's. */
 export type Setting = {

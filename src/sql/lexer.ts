@@ -72,8 +72,10 @@ export function readStatement(
         to =
           (code | 0x20) === 0x6e ? endOfString(text, at + 1, mode) : endOfDigits(text, at + 1, (code | 0x20) === 0x62);
       } else {
-        kind = previous?.word === '.' ? 'name' : 'word';
         to = endOfWord(text, at, mode);
+        // Right before a dot and a name no word is a keyword: `SELECT from.id`. With a gap, or before a quote, it is one.
+        const isQualifier = text.charCodeAt(to) === 0x2e && isInName(text.charCodeAt(to + 1));
+        kind = isQualifier || previous?.word === '.' ? 'name' : 'word';
         if (code === 0x24 && mayBeDollarQuoted(text, at, to, mode)) return stop('a dollar quote');
       }
     } else if (code === 0x27 || (code === 0x22 && !mode.ansiQuotes)) {

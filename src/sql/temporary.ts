@@ -1,5 +1,5 @@
 // Temporary tables: within a session they hide tables of their names, and are nobody else's.
-import type { Analysis, Statement } from './analysis.ts';
+import type { Analysis, Statement, TableReference } from './analysis.ts';
 import type { Mode } from './mode.ts';
 import type { TableName } from './shadows.ts';
 import { folded } from './tokens/token.ts';
@@ -10,10 +10,7 @@ export function tableKey({ database, table }: TableName, mode: Mode): string {
 }
 
 /** The session's temporary tables after a text that has succeeded. */
-export function temporaryAfter(
-  analysis: Analysis,
-  given: { readonly database: string | undefined; readonly temporary: ReadonlySet<string> },
-): ReadonlySet<string> {
+export function temporaryAfter(analysis: Analysis, given: Given): ReadonlySet<string> {
   let { database, temporary } = given;
   if (analysis.unread !== undefined) return none;
   for (const statement of analysis.statements) {
@@ -29,27 +26,42 @@ export function changesTemporary({ verb }: Pick<Statement, 'verb'>): boolean {
   return verb === 'DROP TABLE' || verb === 'DROP TEMPORARY TABLE' || verb === 'CREATE TEMPORARY TABLE';
 }
 
+type Given = { readonly database: string | undefined; readonly temporary: ReadonlySet<string> };
+
 /**
  * The same set where the statement makes and drops none; empty where it may have dropped any: who is not known to be
  * temporary is diverted or refused, which harms nobody's rows.
  */
-export function afterStatement(
-  { verb, kind, tables, dynamic }: Statement,
-  { database, temporary }: { readonly database: string | undefined; readonly temporary: ReadonlySet<string> },
-  mode: Mode,
-): ReadonlySet<string> {
-  if (verb === 'EXECUTE' && dynamic !== undefined) return temporaryAfter(dynamic.analysis, { database, temporary });
+export function afterStatement(statement: Statement, given: Given, mode: Mode): ReadonlySet<string> {
+  const { verb, kind, dynamic, tables } = statement;
+  if (verb === 'EXECUTE' && dynamic !== undefined) return temporaryAfter(dynamic.analysis, given);
   if (kind === 'unknown') return none;
-  if (!changesTemporary({ verb })) return temporary;
-  const isDrop = verb !== 'CREATE TEMPORARY TABLE';
-  let after: Set<string> | undefined;
-  for (const table of tables) {
-    const name = { database: table.database ?? database, table: table.table };
-    if (name.database === undefined || !(isDrop || table.isTemporary)) continue;
-    const key = tableKey({ database: name.database, table: name.table }, mode);
-    after ??= new Set(temporary);
-    if (isDrop) after.delete(key);
-    else after.add(key);
-  }
-  return after ?? temporary;
+  if (verb !== 'CREATE TEMPORARY TABLE') return without(statement, given, mode);
+  const after = new Set(given.temporary);
+  for (const table of tables) if (table.isTemporary) for (const key of keyOf(table, given, mode)) after.add(key);
+  return after;
+}
+
+/** After one that has failed: it has made none, and may have dropped those that it would have. */
+export function afterFailure(statement: Statement, given: Given, mode: Mode): ReadonlySet<string> {
+  const { verb, kind, dynamic } = statement;
+  if (verb !== 'EXECUTE' || dynamic === undefined) return kind === 'unknown' ? none : without(statement, given, mode);
+  const [inner] = dynamic.analysis.statements;
+  return inner === undefined ? none : afterFailure(inner, given, dynamic.analysis.mode);
+}
+
+/** None that it would drop, make in the place of another, or rename. */
+function without(statement: Statement, given: Given, mode: Mode): ReadonlySet<string> {
+  const written = statement.tables.filter(({ isWritten }) => isWritten);
+  const isRenaming = statement.verb === 'RENAME TABLE' || (statement.verb === 'ALTER TABLE' && written.length > 1);
+  if (given.temporary.size === 0 || !(isRenaming || changesTemporary(statement))) return given.temporary;
+  const after = new Set(given.temporary);
+  for (const table of written) for (const key of keyOf(table, given, mode)) after.delete(key);
+  return after;
+}
+
+/** None where it is in no database. */
+function keyOf({ database: named, table }: TableReference, { database = '' }: Given, mode: Mode): readonly string[] {
+  const found = named ?? database;
+  return found === '' ? [] : [tableKey({ database: found, table }, mode)];
 }

@@ -98,67 +98,93 @@ const response = frame(
   1,
 );
 
-let upstream: Server;
-let proxies: DatabaseProxy[] = [];
+/** What both sides of one connection say, and whether it is of a labelled workload. */
+const talks = fc.record({
+  greeting: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(greeting) },
+    { weight: 1, arbitrary: spoilt(fc.constant(greeting)) },
+  ),
+  response: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(response) },
+    { weight: 1, arbitrary: spoilt(fc.constant(response)) },
+  ),
+  answers: fc.array(answer, { maxLength: 12 }),
+  commands: fc.array(command, { maxLength: 10 }),
+  isLabelled: fc.boolean(),
+});
+
+/** A server that says what it is told to, and a proxy of each kind before it. */
+type Lane = {
+  script: readonly Buffer[];
+  readonly server: Server;
+  readonly proxies: readonly DatabaseProxy[];
+};
+
+/** A server that says nothing more is waited for: most runs are nothing else, and go side by side. */
+const laneCount = 32;
+let lanes: readonly Lane[] = [];
 const mistakes: string[] = [];
-let script: readonly Buffer[] = [];
 
 export const connectionTarget: Target = {
   promise: 'whatever client and server say, the connection ends when the client has left, and nothing is thrown',
-  weight: 1,
+  weight: 0.1,
   async open() {
-    upstream = createServer((socket) => {
-      let next = 0;
-      socket
-        .on('error', () => {})
-        .on('data', () => {
-          for (const each of script.slice(next, next + 2)) socket.write(each);
-          next += 2;
-        });
-      socket.write(script[next] ?? greeting);
-      next += 1;
-    });
-    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
-    const { port } = upstream.address() as AddressInfo;
-    const map = compileShadows(rulesOf(shadowTable));
-    const [gray] = map.mappings.map(({ label }) => label);
-    proxies = await Promise.all(
-      [[], gray === undefined ? [] : [gray]].map((labels) =>
-        openProxy({
-          listen: { address: '127.0.0.1', port: 0 },
-          upstream: { host: '127.0.0.1', port },
-          labels: () => labels,
-          shadows: () => map,
-          isRemembering: () => true,
-          recall: () => Promise.resolve({ outcome: 'none' }),
-          unattributed: { writes: 'refuse', reads: 'base' },
-          definitions: 'refuse',
-          maxStatementBytes: 4096,
-          tls: { mode: 'strip' },
-          count: () => {},
-          log: pino({ level: 'error' }, { write: (line: string) => mistakes.push(line) }),
-        }),
-      ),
-    );
+    lanes = await Promise.all(Array.from({ length: laneCount }, openLane));
   },
   async close() {
-    for (const proxy of proxies) await proxy.close({ withinMs: 0 });
-    upstream.close();
+    await Promise.all(lanes.flatMap(({ proxies }) => proxies.map((proxy) => proxy.close({ withinMs: 0 }))));
+    for (const { server } of lanes) server.close();
   },
-  property: fc.asyncProperty(
-    fc.oneof({ weight: 5, arbitrary: fc.constant(greeting) }, { weight: 1, arbitrary: spoilt(fc.constant(greeting)) }),
-    fc.oneof({ weight: 5, arbitrary: fc.constant(response) }, { weight: 1, arbitrary: spoilt(fc.constant(response)) }),
-    fc.array(answer, { maxLength: 12 }),
-    fc.array(command, { maxLength: 10 }),
-    fc.nat(1),
-    async (first, hello, answers, commands, which) => {
-      script = [first, frame(bytesOf(ok()), 2), ...answers];
-      const socket = connect(proxies[which]?.port ?? 0, '127.0.0.1');
-      await talk(socket, [hello, ...commands]);
-      if (mistakes.length > 0) throw new Error(mistakes.splice(0).join());
-    },
-  ),
+  property: fc.asyncProperty(fc.array(talks, { minLength: 1, maxLength: laneCount, size: 'max' }), async (all) => {
+    await Promise.all(
+      all.map(async ({ greeting: first, response: hello, answers, commands, isLabelled }, index) => {
+        const lane = lanes[index] as Lane;
+        lane.script = [first, frame(bytesOf(ok()), 2), ...answers];
+        const socket = connect(lane.proxies[isLabelled ? 1 : 0]?.port ?? 0, '127.0.0.1');
+        await talk(socket, [hello, ...commands]);
+      }),
+    );
+    if (mistakes.length > 0) throw new Error(mistakes.splice(0).join());
+  }),
 };
+
+async function openLane(): Promise<Lane> {
+  const server = createServer((socket) => {
+    let next = 0;
+    socket
+      .on('error', () => {})
+      .on('data', () => {
+        for (const each of lane.script.slice(next, next + 2)) socket.write(each);
+        next += 2;
+      });
+    socket.write(lane.script[next] ?? greeting);
+    next += 1;
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const map = compileShadows(rulesOf(shadowTable));
+  const [gray] = map.mappings.map(({ label }) => label);
+  const proxies = await Promise.all(
+    [[], gray === undefined ? [] : [gray]].map((labels) =>
+      openProxy({
+        listen: { address: '127.0.0.1', port: 0 },
+        upstream: { host: '127.0.0.1', port },
+        labels: () => labels,
+        shadows: () => map,
+        isRemembering: () => true,
+        recall: () => Promise.resolve({ outcome: 'none' }),
+        unattributed: { writes: 'refuse', reads: 'base' },
+        definitions: 'refuse',
+        maxStatementBytes: 4096,
+        tls: { mode: 'strip' },
+        count: () => {},
+        log: pino({ level: 'error' }, { write: (line: string) => mistakes.push(line) }),
+      }),
+    ),
+  );
+  const lane: Lane = { script: [], server, proxies };
+  return lane;
+}
 
 /** Says one after the other, each when something has been heard or a moment has passed; then leaves. */
 function talk(socket: Socket, words: readonly Buffer[]): Promise<void> {

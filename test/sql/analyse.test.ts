@@ -11,7 +11,7 @@ function changes(sql: string): readonly SessionChange[] {
 }
 
 describe('what a statement changes about its session', () => {
-  const variable = (name: string, value?: string): SessionChange => ({ what: 'variable', name, value });
+  const variable = (name: string, value?: string | null): SessionChange => ({ what: 'variable', name, value });
   const sqlMode = (value?: string): SessionChange => ({ what: 'sqlMode', value });
   const charset = (value?: string): SessionChange => ({ what: 'charset', value });
   const cases: [string, SessionChange[]][] = [
@@ -28,7 +28,7 @@ describe('what a statement changes about its session', () => {
     ['SET sql_mode = DEFAULT', [sqlMode()]],
     ["SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", [sqlMode()]],
     ['SET sql_mode = @old', [sqlMode()]],
-    ['SET @old = @@sql_mode, sql_mode = 4', [variable('old'), sqlMode('4')]],
+    ['SET @old = @@sql_mode, sql_mode = 4', [variable('old'), sqlMode()]],
     ["SET GLOBAL sql_mode = 'ANSI'", []],
     ["SET @@global.sql_mode = 'ANSI'", []],
     // A scope counts for those behind it that have none.
@@ -45,7 +45,8 @@ describe('what a statement changes about its session', () => {
     ["SET NAMES utf8, sql_mode = 'A', @x = 'b'", [charset('utf8'), sqlMode('A'), variable('x', 'b')]],
     ["SET @Lane = 'gray'", [variable('lane', 'gray')]],
     ['SET @`a``b` := \'it\'\'s\', @"c" = "d"', [variable('a`b', "it's"), variable('c', 'd')]],
-    ['SET @x = 5, @y = NULL, @z = -1', [variable('x', '5'), variable('y'), variable('z')]],
+    ['SET @x = 5, @y = NULL, @z = -1', [variable('x', '5'), variable('y', null), variable('z')]],
+    ["SET @x = 0x4d, @y = X'4D', @z = 0b1", [variable('x'), variable('y'), variable('z')]],
     ["SET @x = CONCAT('a', 'b'), @y = (SELECT 'a, b')", [variable('x'), variable('y')]],
     ["SET @x = _utf8'a'", [variable('x')]],
     ["SET @x = N'a'", [variable('x')]],

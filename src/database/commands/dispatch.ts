@@ -2,11 +2,11 @@
 
 import { command } from '../packets/command.ts';
 import { frame, type Packet } from '../packets/frames.ts';
+import { statementId } from '../payloads/execute.ts';
 import type { Session } from '../session/session.ts';
 import { forget } from '../session/state.ts';
-import { addressed } from '../statements/prepared.ts';
 import { takeExecute } from './execute.ts';
-import { statementOf, takeClose, takeLongData, takePrepare, takeReset } from './prepare.ts';
+import { takeClose, takeFetch, takeLongData, takePrepare, takeReset } from './prepare.ts';
 import { takeQuery } from './query.ts';
 
 /** What a client's further bytes are, besides commands. */
@@ -26,6 +26,9 @@ export function takeCommand(session: Session, packet: Packet, course: Course): P
   const { expected } = leg;
   const { payload, raw } = packet;
   const code = payload[0];
+  // A statement that is not known yet: which one it is, the reply to its preparation must say.
+  if (session.preparing > 0 && isOfPrepared(code) && !session.prepared.has(statementId(payload)))
+    return leg.idle().then(() => takeCommand(session, packet, course));
   if (session.active !== leg && !isOfStatement(code)) return atHome(session, packet, course);
   switch (code) {
     case command.query:
@@ -41,11 +44,9 @@ export function takeCommand(session: Session, packet: Packet, course: Course): P
       takeClose(session, packet);
       return undefined;
     case command.reset:
-      takeReset(session, packet);
-      return undefined;
+      return takeReset(session, packet);
     case command.fetch:
-      fetch(session, packet);
-      return undefined;
+      return takeFetch(session, packet);
     case command.quit:
       leg.send(raw);
       return undefined;
@@ -66,21 +67,25 @@ export function takeCommand(session: Session, packet: Packet, course: Course): P
 
 /** These find their server themselves. */
 function isOfStatement(code: number | undefined): boolean {
-  return (
-    code === command.query ||
-    (code !== undefined && code >= command.prepare && code <= command.reset) ||
-    code === command.fetch
-  );
+  return code === command.query || code === command.prepare || isOfPrepared(code);
 }
 
-/** The rest is of the client's own server, when the other has answered. */
+function isOfPrepared(code = 0): boolean {
+  return (code >= command.execute && code <= command.reset) || code === command.fetch;
+}
+
+/** The rest is of the client's own server, when the other has answered; these leave nothing of the session. */
 async function atHome(session: Session, packet: Packet, course: Course): Promise<void> {
+  const [code] = packet.payload;
+  const go = () => takeCommand(session, packet, course);
+  if (code !== command.quit && code !== command.changeUser && code !== command.resetConnection)
+    return session.visit(session.leg, go);
   await session.active.idle();
   session.active = session.leg;
-  await takeCommand(session, packet, course);
+  return go();
 }
 
-function other(session: Session, packet: Packet, course: Course): undefined {
+function other(session: Session, packet: Packet, course: Course): Promise<void> | undefined {
   const { options, leg } = session;
   const { expected } = leg;
   const code = packet.payload[0] ?? -1;
@@ -88,11 +93,22 @@ function other(session: Session, packet: Packet, course: Course): undefined {
   else if (code === command.fieldList) leg.send(fieldList(session, packet), expected.fields);
   else if (options.labels().length > 0 && !options.shadows().isEmpty)
     session.refuse(packet, { reason: 'unknown-command', message: `found the command ${code}, expected a statement` });
-  else if (code === command.binlogDump || code === command.binlogDumpGtid) {
-    leg.send(packet.raw);
-    course.surrender();
-  } else leg.send(packet.raw, expected.query);
+  else if (code === command.binlogDump || code === command.binlogDumpGtid) return surrender(session, packet, course);
+  else leg.send(packet.raw, expected.query);
   return undefined;
+}
+
+/** Whoever may not have the log goes on with commands. */
+function surrender({ leg }: Session, { raw }: Packet, course: Course): Promise<void> {
+  return new Promise((resolve) =>
+    leg.send(raw, {
+      shape: 'one',
+      done({ error }) {
+        if (error === undefined) course.surrender();
+        resolve();
+      },
+    }),
+  );
 }
 
 /** Names of columns, no rows: those of the shadow, where it is in the same database. */
@@ -118,14 +134,6 @@ function chooseDatabase({ leg, state }: Session, { payload, raw }: Packet): void
       if (reply.error === undefined) state.database = name;
     },
   });
-}
-
-/** From the server that has the cursor. */
-function fetch(session: Session, { payload, raw }: Packet): void {
-  const current = statementOf(session, payload)?.current;
-  if (current === undefined) session.leg.send(raw, session.leg.expected.fetch);
-  else
-    current.leg.send(frame(addressed(command.fetch, current.id, payload.subarray(5)), 0), current.leg.expected.fetch);
 }
 
 function changeUser(session: Session, { raw }: Packet, course: Course): void {

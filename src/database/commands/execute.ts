@@ -20,7 +20,7 @@ import {
   variantOf,
 } from '../statements/prepared.ts';
 import type { Leg } from '../upstream/leg.ts';
-import { clearLong, longDataOf, statementOf } from './prepare.ts';
+import { clearLong, longDataOf, statementOf, unknown } from './prepare.ts';
 import { judgeUnread } from './unread.ts';
 
 type Given = { readonly packet: Packet; readonly statement: Prepared; readonly execution: Execution };
@@ -28,15 +28,8 @@ type Given = { readonly packet: Packet; readonly statement: Prepared; readonly e
 /** A promise where it must wait for something. HOT */
 export function takeExecute(session: Session, packet: Packet): Promise<void> | undefined {
   const { payload } = packet;
-  // "The last that was prepared": which one that is, its reply must say.
-  if (session.preparing > 0 && statementId(payload) === 0xffff_ffff)
-    return session.leg.idle().then(() => takeExecute(session, packet));
   const statement = statementOf(session, payload);
-  if (statement === undefined) {
-    // The server says that it does not know it.
-    session.leg.send(packet.raw, session.leg.expected.query);
-    return undefined;
-  }
+  if (statement === undefined) return unknown(session, packet, session.leg.expected.query);
   const execution = readExecute(payload, {
     parameters: statement.parameters,
     hasAttributes: session.wire.clientHasAttributes,
@@ -143,8 +136,7 @@ function run(session: Session, given: Given, variant: Variant, label: Label | un
   variant.types = statement.types;
   if (statement.long.size > 0) for (const bytes of longDataOf(statement, variant.id)) leg.send(bytes);
   clearLong(statement);
-  const { text } = statement;
-  const expectation = expectationOf(session, { text, analysis: analysisOf(session, statement), label });
+  const expectation = expectationOf(session, { analysis: analysisOf(session, statement), label });
   const isSame = isTold && variant.id === statementId(packet.payload);
   if (isSame && wire.clientHasAttributes === wire.serverHasAttributes) {
     leg.send(packet.raw, expectation);

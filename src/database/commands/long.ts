@@ -1,7 +1,7 @@
 // What is longer than is read whole: by its first bytes it goes to a server as it comes, or is refused when all of it has come.
 
 import { command } from '../packets/command.ts';
-import { readExecute } from '../payloads/execute.ts';
+import { lastId, readExecute, statementId } from '../payloads/execute.ts';
 import { noAttributes, readQuery } from '../payloads/query.ts';
 import { baseStatement, type Session } from '../session/session.ts';
 import { expectationOf } from '../session/settle.ts';
@@ -55,6 +55,7 @@ function query(session: Session, head: Buffer): Given<Leg | Refusal> {
 /** Whose an execution is, the execution says. */
 function preparation(session: Session): Given<Leg | Refusal> {
   const { options } = session;
+  session.lastPrepared = undefined;
   if (options.labels().length > 0 && !options.shadows().isEmpty) return refused;
   return carryOut(session, base, (leg) => {
     leg.expect(expectPrepared(session, { text: unreadText, becomes: unreadText }));
@@ -96,7 +97,7 @@ function execution(session: Session, head: Buffer): Given<Leg | Refusal> {
     for (const bytes of longDataOf(statement, variant.id)) leg.send(bytes);
     head.writeUInt32LE(variant.id, 1);
     session.options.count(baseStatement);
-    leg.expect(expectationOf(session, { text, analysis: analysisOf(session, statement), label: undefined }));
+    leg.expect(expectationOf(session, { analysis: analysisOf(session, statement), label: undefined }));
     return leg;
   }
 
@@ -107,8 +108,11 @@ function execution(session: Session, head: Buffer): Given<Leg | Refusal> {
 }
 
 /** It has no reply, and so cannot be refused: it goes where its execution is the likeliest to go. */
-function longData(session: Session, head: Buffer): Leg {
+function longData(session: Session, head: Buffer): Given<Leg> {
+  if (session.preparing > 0) return session.leg.idle().then(() => longData(session, head));
   const statement = statementOf(session, head);
+  // What the server has prepared last is not its client's; a statement of this number there is none.
+  if (statement === undefined && statementId(head) === lastId) head.writeUInt32LE(0, 1);
   if (statement === undefined || session.options.shadows().isEmpty) return session.leg;
   pin(statement);
   const { leg, id } = statement.pinned ?? statement.current;

@@ -1,10 +1,11 @@
 // COM_STMT_PREPARE, and the commands of prepared statements that execute nothing.
 
 import type { Analysis } from '../../sql/analysis.ts';
+import { complaint } from '../packets/answers.ts';
 import { command, worded } from '../packets/command.ts';
 import { frame, type Packet } from '../packets/frames.ts';
 import type { Expectation } from '../packets/replies.ts';
-import { statementId } from '../payloads/execute.ts';
+import { lastId, statementId } from '../payloads/execute.ts';
 import { noAttributes } from '../payloads/query.ts';
 import type { Session } from '../session/session.ts';
 import { turnToPrepare } from '../session/turn.ts';
@@ -30,8 +31,7 @@ function prepare(session: Session, packet: Packet): Promise<void> | undefined {
   const { mode, database, temporary, texts, variables } = state;
   if (options.labels().length === 0) return sent(session, packet, undefined);
   if (mode === undefined) {
-    session.refuse(packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
-    return undefined;
+    return refused(session, packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
   }
   const text = packet.payload.toString('latin1', 1);
   const carriers = { attributes: noAttributes, variables, comments: [] };
@@ -47,27 +47,33 @@ function prepareAs(
   judgement: Judgement,
   analysis: Analysis,
 ): Promise<void> | undefined {
-  if (judgement.do === 'refuse') {
-    session.refuse(packet, judgement);
-    return undefined;
-  }
+  if (judgement.do === 'refuse') return refused(session, packet, judgement);
   const turn = turnToPrepare(session, analysis, judgement);
   if (turn === session.leg) return sent(session, packet, judgement);
   return Promise.resolve(turn).then((leg) => {
-    if ('do' in leg) session.refuse(packet, leg);
-    else if (leg === session.leg) sent(session, packet, judgement);
-    else return sentElsewhere(session, packet, leg, judgement);
-    return undefined;
+    if (!('do' in leg))
+      return leg === session.leg ? sent(session, packet, judgement) : sentElsewhere(session, packet, leg, judgement);
+    return refused(session, packet, leg);
   });
 }
 
-function sent(session: Session, packet: Packet, judgement: Allowed | undefined): undefined {
+/** Then there is none that was prepared last; the reply to one before, which is to come, would say that it is. */
+function refused(session: Session, packet: Packet, refusal: Omit<Refusal, 'do'>): Promise<void> | undefined {
+  if (session.preparing > 0) return session.leg.idle().then(() => refused(session, packet, refusal));
+  session.lastPrepared = undefined;
+  session.refuse(packet, refusal);
+  return undefined;
+}
+
+function sent(session: Session, packet: Packet, judgement: Allowed | undefined): Promise<void> | undefined {
   const { leg } = session;
   const text = packet.payload.toString('latin1', 1);
   const becomes = judgement?.do === 'rewrite' ? judgement.text : text;
-  const expectation = expectPrepared(session, { text, becomes });
-  leg.send(becomes === text ? packet.raw : frame(worded(command.prepare, becomes), 0), expectation);
-  return undefined;
+  return session.visit(leg, () => {
+    const expectation = expectPrepared(session, { text, becomes });
+    leg.send(becomes === text ? packet.raw : frame(worded(command.prepare, becomes), 0), expectation);
+    return undefined;
+  });
 }
 
 /** Of the client's own server. */
@@ -122,15 +128,16 @@ function know(session: Session, { text, becomes, leg, head, id }: Known): void {
   session.lastPrepared = statement;
 }
 
-/** undefined where there is none; with the id of MariaDB's drivers for the last that was prepared. */
+/** undefined where there is none. */
 export function statementOf(session: Session, payload: Buffer): Prepared | undefined {
   const id = statementId(payload);
-  return id === 0xffff_ffff ? session.lastPrepared : session.prepared.get(id);
+  return id === lastId ? session.lastPrepared : session.prepared.get(id);
 }
 
 /** Kept until the execution says whose it is; what is too much goes to the statement as it is written. */
 export function takeLongData(session: Session, { payload, raw }: Packet): void {
   const statement = statementOf(session, payload);
+  if (statement === undefined && statementId(payload) === lastId) return;
   if (statement === undefined || payload.length < 7 || session.options.shadows().isEmpty) {
     session.leg.send(raw);
     return;
@@ -166,7 +173,7 @@ export function clearLong(statement: Prepared): void {
 export function takeClose(session: Session, { payload, raw }: Packet): void {
   const statement = statementOf(session, payload);
   if (statement === undefined) {
-    session.leg.send(raw);
+    if (statementId(payload) !== lastId) session.leg.send(raw);
     return;
   }
   session.prepared.delete(statement.id);
@@ -174,17 +181,37 @@ export function takeClose(session: Session, { payload, raw }: Packet): void {
   for (const { id, leg } of statement.variants) leg.send(frame(addressed(command.close, id), 0));
 }
 
-export function takeReset(session: Session, { payload, raw }: Packet): void {
-  const statement = statementOf(session, payload);
-  if (statement === undefined) {
-    session.leg.send(raw, session.leg.expected.one);
-    return;
-  }
+export function takeReset(session: Session, packet: Packet): Promise<void> | undefined {
+  const statement = statementOf(session, packet.payload);
+  if (statement === undefined) return unknown(session, packet, session.leg.expected.one);
   clearLong(statement);
   const { current } = statement;
+  const { leg } = current;
   for (const variant of statement.variants)
     if (variant !== current) void variant.leg.ask(addressed(command.reset, variant.id), 'one');
-  current.leg.send(frame(addressed(command.reset, current.id), 0), current.leg.expected.one);
+  return session.visit(leg, () => void leg.send(frame(addressed(command.reset, current.id), 0), leg.expected.one));
+}
+
+/** From the server that has the cursor. */
+export function takeFetch(session: Session, packet: Packet): Promise<void> | undefined {
+  const current = statementOf(session, packet.payload)?.current;
+  if (current === undefined) return unknown(session, packet, session.leg.expected.fetch);
+  const { leg, id } = current;
+  const bytes = frame(addressed(command.fetch, id, packet.payload.subarray(5)), 0);
+  return session.visit(leg, () => void leg.send(bytes, leg.expected.fetch));
+}
+
+/** Says that it is not known: the server, where it was named. Which one the server has prepared last is not its client's. */
+export function unknown(session: Session, packet: Packet, expectation: Expectation): Promise<void> | undefined {
+  const { leg } = session;
+  const { payload, raw, sequence } = packet;
+  if (statementId(payload) === lastId) {
+    const what = payload[0] === command.execute ? 'execute' : payload[0] === command.fetch ? 'fetch' : 'reset';
+    const message = `Unknown prepared statement handler (${lastId}) given to mysqld_stmt_${what}`;
+    session.active.answer(complaint({ code: 1243, state: 'HY000', message, sequence: sequence + 1 }));
+    return undefined;
+  }
+  return session.visit(leg, () => void leg.send(raw, expectation));
 }
 
 export function longDataOf({ long }: Prepared, id: number): Buffer[] {

@@ -1,5 +1,6 @@
 // COM_QUERY: one text, or several parted by `;`.
 
+import { variablesWithin } from '../label/variables.ts';
 import { frame, longestPayload, type Packet } from '../packets/frames.ts';
 import type { Attributes } from '../payloads/query.ts';
 import { readQuery } from '../payloads/query.ts';
@@ -40,19 +41,21 @@ function judged(session: Session, given: Given): Promise<void> | undefined {
   const text = packet.payload.toString('latin1', textAt);
   const { mode, database, temporary, texts, variables } = state;
   if (mode === undefined) return unknown(session, given);
-  const { comments } = memory.analysisOf(text, mode);
-  const carriers = { attributes, variables, comments };
+  const analysis = memory.analysisOf(text, mode);
+  const { comments } = analysis;
+  const carriers = { attributes, variables: variablesWithin(analysis, variables), comments };
   const judgement = session.judge.judge({ text, mode, database, temporary, texts, carriers });
   if (judgement instanceof Promise) return judgement.then((found) => carryOut(session, given, found, text));
   return carryOut(session, given, judgement, text);
 }
 
 /** The server does not say how it reads: of base that is nobody's business. */
-function unknown(session: Session, given: Given): undefined {
-  const { options } = session;
-  if (options.labels().length > 0 && !options.shadows().isEmpty)
-    session.refuse(given.packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
-  else session.leg.send(asWritten(session, given), session.leg.expected.query);
+function unknown(session: Session, given: Given): Promise<void> | undefined {
+  const { options, leg, state } = session;
+  const isBase = options.labels().length === 0 && state.variables.size === 0;
+  if (isBase || options.shadows().isEmpty)
+    return session.visit(leg, () => void leg.send(asWritten(session, given), leg.expected.query));
+  session.refuse(given.packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
   return undefined;
 }
 
@@ -69,7 +72,7 @@ function carryOut(session: Session, given: Given, judgement: Judgement, text: st
       return;
     }
     session.counted(judgement);
-    const expectation = expectationOf(session, { text, analysis, label: judgement.label });
+    const expectation = expectationOf(session, { analysis, label: judgement.label });
     const bytes = judgement.do === 'pass' ? asWritten(session, given) : rewritten(session, given, judgement.text);
     leg.send(bytes, expectation);
   };

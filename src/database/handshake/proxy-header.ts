@@ -40,8 +40,9 @@ function readText(bytes: Buffer): ProxyHeader {
   if (!'PROXY TCP'.startsWith(text.slice(0, 9))) return invalid;
   if (end < 0) return bytes.length >= longestText ? invalid : more;
   const found = /^PROXY TCP[46] [0-9a-fA-F.:]+ ([0-9a-fA-F.:]+) \d{1,5} (\d{1,5})$/.exec(text);
-  if (found === null || end + 2 > longestText) return invalid;
-  return { state: 'read', destination: { host: found[1] ?? '', port: Number(found[2]) }, bytes: end + 2 };
+  const port = Number(found?.[2]);
+  if (found === null || port > 65_535 || end + 2 > longestText) return invalid;
+  return { state: 'read', destination: { host: found[1] ?? '', port }, bytes: end + 2 };
 }
 
 /** Version 1. Whose the connection is nobody asks; the form wants an address of one family. */

@@ -4,6 +4,9 @@
 export const longestPayload = 0xffffff;
 /** Of a long packet, its header among them: query attributes are in them, and types of values. */
 const headBytes = 4_096;
+/** Pieces shorter than this are put together in blocks. */
+const smallBytes = 512;
+const blockBytes = 4_096;
 
 /** One logical packet: as many packets as its length takes. */
 export function frame(payload: Buffer, sequence: number): Buffer {
@@ -44,11 +47,15 @@ export type Input = {
   /** All that is here, whatever it is. */
   all(): readonly Buffer[];
   readonly size: number;
+  /** Of the packet that begins here; undefined where its header is not here. */
+  readonly sequence: number | undefined;
 };
 
 /** Where bytes of one side wait until they are packets; a chunk that is one packet is given back without a copy. */
 export function createInput(): Input {
   let parts: Buffer[] = [];
+  /** The last part, where there may be room behind it. */
+  let tail: Buffer | undefined;
   let size = 0;
   /** With fewer bytes nothing new can be found. */
   let needed = 4;
@@ -58,8 +65,12 @@ export function createInput(): Input {
     get size() {
       return size;
     },
+    get sequence() {
+      return size < 4 ? undefined : byteAt(3);
+    },
     push(chunk) {
       if (size === 0) parts = [chunk];
+      else if (chunk.length < smallBytes) join(chunk);
       else parts.push(chunk);
       size += chunk.length;
     },
@@ -118,6 +129,18 @@ export function createInput(): Input {
       return bytes;
     },
   };
+
+  /** A packet that comes byte by byte must not cost a buffer for each. */
+  function join(chunk: Buffer): void {
+    const last = tail !== undefined && tail === parts.at(-1) ? tail : undefined;
+    const used = last === undefined ? blockBytes : last.byteOffset + last.length;
+    const hasRoom = last !== undefined && used + chunk.length <= blockBytes;
+    const block = hasRoom ? Buffer.from(last.buffer) : Buffer.allocUnsafeSlow(blockBytes);
+    const from = hasRoom ? last.byteOffset : 0;
+    if (hasRoom) parts.pop();
+    tail = block.subarray(from, (hasRoom ? used : 0) + chunk.copy(block, hasRoom ? used : 0));
+    parts.push(tail);
+  }
 
   function wait(bytes: number): undefined {
     needed = bytes;

@@ -14,11 +14,22 @@ export type Side = {
   bytes(): Promise<Buffer | undefined>;
   /** Bytes that were taken too many. */
   give(bytes: Buffer): void;
+  /** Why there was no packet; undefined where it has ended. */
   why(): string | undefined;
   rest(): readonly Buffer[];
   /** Reads no more; what has come is given back to the socket. */
   release(): Socket;
 };
+
+/** What it says still is for nobody, but read: who is not read cannot be seen to leave. */
+export function letGo(side: Side): void {
+  const socket = side.release();
+  const timer = setTimeout(() => socket.destroy(), patienceMs);
+  socket.once('close', () => clearTimeout(timer));
+  socket.on('error', () => socket.destroy());
+  socket.end();
+  socket.resume();
+}
 
 /** Takes the socket until it is released. */
 export function openSide(socket: Socket): Side {
@@ -28,6 +39,7 @@ export function openSide(socket: Socket): Side {
   let why: string | undefined;
   const onData = (chunk: Buffer) => {
     input.push(chunk);
+    if (input.size > maxPacketBytes) socket.pause();
     wake?.();
   };
   const onEnd = () => {
@@ -44,6 +56,7 @@ export function openSide(socket: Socket): Side {
     packet: () =>
       next(() => {
         const packet = input.next(maxPacketBytes);
+        if (packet === 'long') why = `it sent a packet of more than ${maxPacketBytes} bytes`;
         return packet === 'long' ? null : packet;
       }),
     bytes: () => next(() => (input.size === 0 ? undefined : Buffer.concat(input.all()))),
@@ -66,7 +79,9 @@ export function openSide(socket: Socket): Side {
       const found = take();
       if (found !== undefined) return found ?? undefined;
       const leftMs = until - performance.now();
+      if (leftMs <= 0) why ??= `it said too little in ${patienceMs / 1_000} s`;
       if (hasEnded || leftMs <= 0) return undefined;
+      socket.resume();
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         wake = resolve;

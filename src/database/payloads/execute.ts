@@ -33,6 +33,9 @@ export type ExecuteContext = {
   readonly isLong: (index: number) => boolean;
 };
 
+/** Said by MariaDB's drivers before they have heard an id: the statement that was prepared last. */
+export const lastId = 0xffff_ffff;
+
 /** Every statement that says an id says it here. */
 export function statementId(payload: Buffer): number {
   return payload.length >= 5 ? payload.readUInt32LE(1) : -1;

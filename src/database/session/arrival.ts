@@ -9,7 +9,7 @@ import { readResponse } from '../handshake/response.ts';
 import type { ProxyOptions, Target, TlsOptions } from '../options.ts';
 import { complaint } from '../packets/answers.ts';
 import { frame } from '../packets/frames.ts';
-import { openSide, type Side } from '../packets/side.ts';
+import { letGo, openSide, type Side } from '../packets/side.ts';
 import { connectTo } from '../upstream/intake.ts';
 import { originate } from '../upstream/secure.ts';
 import type { Wire } from '../upstream/wire.ts';
@@ -26,10 +26,16 @@ export type Arrived = {
 /** What went wrong, for whoever operates it; the client has been told, or is gone. */
 export type Failure = { readonly failure: string };
 
+const badHandshake = { code: 1043, state: '08S01' } as const;
+
 export async function arrive(client: Socket, options: ProxyOptions): Promise<Arrived | Failure> {
   const clientSide = openSide(client);
   const target = options.upstream === 'proxy-protocol' ? await headed(clientSide) : options.upstream;
-  if (target === undefined) return fail(client, undefined, 'found no PROXY header, expected one before the first byte');
+  if (target === undefined) {
+    const failure = 'found no PROXY header, expected one before the first byte';
+    client.write(complaint({ ...badHandshake, message: `lanekeeper: ${failure}`, sequence: 0, hasState: false }));
+    return fail(clientSide, undefined, failure);
+  }
   const server = dial(target, options.exit);
   const serverSide = openSide(server);
   const onGone = () => server.destroy();
@@ -46,17 +52,16 @@ async function greet({ client, server }: Sides, target: Target, options: ProxyOp
   if (first === undefined) {
     const message = `lanekeeper: cannot reach the database server at ${nameOf(target)}: ${server.why() ?? 'it closed the connection'}`;
     client.socket.write(complaint({ code: 2003, state: 'HY000', message, sequence: 0, hasState: false }));
-    return fail(client.socket, server.socket, message);
+    return fail(client, server.socket, message);
   }
   // An ERR: too many connections, or this host is blocked.
   if (first.payload[0] === 0xff) {
     client.socket.write(first.raw);
-    return fail(client.socket, server.socket, `${nameOf(target)} refuses connections`);
+    return fail(client, server.socket, `${nameOf(target)} refuses connections`);
   }
   const isTerminating = options.tls.mode === 'terminate';
   const greeting = readGreeting(first.payload, { tls: isTerminating });
-  if (greeting === undefined)
-    return fail(client.socket, server.socket, `${nameOf(target)} speaks no protocol of version 10`);
+  if (greeting === undefined) return fail(client, server.socket, `${nameOf(target)} speaks no protocol of version 10`);
   client.socket.write(frame(greeting.payload, first.sequence));
   return respond({ client, server }, greeting, options.tls);
 }
@@ -74,11 +79,14 @@ async function respond(sides: Sides, greeting: Greeting, tls: TlsOptions): Promi
     packet = await client.packet();
     said = packet && readResponse(packet.payload, greeting.capabilities);
   }
-  if (packet === undefined) return fail(client.socket, server.socket, 'the client left before it said who it is');
-  if (said === undefined || said.isTlsRequest) {
-    const message = 'lanekeeper: found a client that does not speak the protocol of 4.1 in clear, expected one';
-    client.socket.write(complaint({ code: 1043, state: '08S01', message, sequence: packet.sequence + 1 }));
-    return fail(client.socket, server.socket, message);
+  const why = client.why();
+  if (packet === undefined && why === undefined)
+    return fail(client, server.socket, 'the client left before it said who it is');
+  if (packet === undefined || said === undefined || said.isTlsRequest) {
+    const found = why ?? 'it does not speak the protocol of 4.1 in clear';
+    const message = `lanekeeper: expected a client that says who it is, but ${found}`;
+    client.socket.write(complaint({ ...badHandshake, message, sequence: (packet?.sequence ?? 1) + 1 }));
+    return fail(client, server.socket, message);
   }
   // Who only would like TLS says so in clear as well (PyMySQL); a server that has it would wait for that.
   if (!isSecured) said.payload.writeUInt32LE((said.payload.readUInt32LE(0) & ~capability.tls) >>> 0, 0);
@@ -119,8 +127,8 @@ async function headed(side: Side): Promise<Target | undefined> {
   }
 }
 
-function fail(client: Socket, server: Socket | undefined, failure: string): Failure {
-  client.end();
+function fail(client: Side, server: Socket | undefined, failure: string): Failure {
+  letGo(client);
   server?.destroy();
   return { failure };
 }

@@ -4,13 +4,13 @@ import { type Course, takeCommand } from '../commands/dispatch.ts';
 import { takeLong } from '../commands/long.ts';
 import { capability, has } from '../handshake/capabilities.ts';
 import type { ProxyOptions } from '../options.ts';
-import { complaint } from '../packets/answers.ts';
 import { createInput } from '../packets/frames.ts';
-import type { Judge, Refusal } from '../statements/judge.ts';
+import type { Judge } from '../statements/judge.ts';
 import type { Memory } from '../statements/memory.ts';
 import { createInstances, type Login } from '../upstream/instances.ts';
 import { type Leg, openLeg } from '../upstream/leg.ts';
 import type { Arrived } from './arrival.ts';
+import { complain, relayAll, relayDialogue, relayPacket, type Streamed } from './relay.ts';
 import { createSession } from './session.ts';
 import { createState } from './state.ts';
 
@@ -32,48 +32,46 @@ export type ConnectionOptions = {
 
 /** What the client's next bytes are. */
 type Mode = 'commands' | 'relay' | 'file' | 'long' | 'surrendered';
-
-/** Where a long packet goes, or why nowhere. */
-type Streamed = Leg | Refusal;
-
 /** Of commands that wait for the one before. */
 const maxWaitingBytes = 1 << 16;
 /** For a client whose server has left: to see it, and to leave as well. */
 const patienceMs = 10_000;
+const hurryMs = 500;
 
 export function openConnection({ arrived, options, judge, memory, login }: ConnectionOptions): Connection {
   const { client, server, wire, database, rest } = arrived;
   const input = createInput();
   let leaving: NodeJS.Timeout | undefined;
+  let hurry: NodeJS.Timeout | undefined;
   let mode: Mode = 'relay';
   let isWaiting = false;
   let isFull = false;
   let isClosed = false;
+  let hasClientLeft = false;
   const state = createState(database);
   const leg = legOn(server);
   let streamed: Streamed = leg;
   const instances = createInstances({
     ...{ login, wire, state, tls: options.tls, openLeg: legOn },
     lost(gone, isMissed) {
-      if (isMissed || session.active === gone || gone.isInTransaction || !gone.isIdle) serverLeft();
+      if (isMissed || session.active === gone || gone.isInTransaction || !gone.isIdle) letGo();
     },
   });
   const session = createSession({ options, judge, memory, wire, leg, instances, state });
-  const course: Course = {
-    relay(isOn) {
-      mode = isOn ? 'relay' : 'commands';
-    },
-    surrender() {
-      mode = 'surrendered';
-    },
-  };
+  const relay = (isOn: boolean) => turn(isOn ? 'relay' : 'commands');
+  const course: Course = { relay, surrender: () => turn('surrendered') };
   logIn();
   listen();
   for (const bytes of rest) input.push(bytes);
   pump();
   return {
     get isIdle() {
-      return session.active.isIdle && !isWaiting && input.size === 0 && !legs().some((each) => each.isInTransaction);
+      return (
+        session.active.isIdle &&
+        !isWaiting &&
+        input.size === 0 &&
+        ![leg, ...instances.legs].some((each) => each.isInTransaction)
+      );
     },
     end() {
       client.end();
@@ -87,7 +85,7 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     return openLeg({
       socket,
       failed: fail,
-      asked: serverLeft,
+      asked: letGo,
       deprecatesEof: has(wire.capabilities, capability.deprecateEof),
       hasTracking: has(wire.capabilities, capability.sessionTrack),
       pass: (bytes) => client.write(bytes),
@@ -106,19 +104,20 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     });
   }
 
-  function legs(): readonly Leg[] {
-    return [leg, ...instances.legs];
-  }
-
   /** Until the server says yes or no the client's packets are its dialogue. */
   function logIn(): void {
     leg.expect({
       shape: 'login',
       done(reply) {
-        mode = 'commands';
+        turn('commands');
         if (reply.error === undefined && !options.shadows().isEmpty) void session.ready();
       },
     });
+  }
+
+  function turn(to: Mode): void {
+    mode = to;
+    if (to === 'commands') queueMicrotask(proceed);
   }
 
   function listen(): void {
@@ -126,33 +125,40 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
       input.push(chunk);
       pump();
       // Not before: who is not read cannot be seen to leave.
-      if (isWaiting && input.size > maxWaitingBytes) client.pause();
+      if (input.size > maxWaitingBytes && !canStep()) client.pause();
     });
     client.on('drain', () => {
-      for (const { socket } of legs()) socket.resume();
+      for (const { socket } of [leg, ...instances.legs]) socket.resume();
+      proceed();
     });
     client.on('end', clientLeft).on('close', destroy);
-    server.on('end', serverLeft).on('close', serverLeft);
+    server.on('end', letGo).on('close', letGo);
     // It may have happened while nobody listened.
     if (client.readableEnded) clientLeft();
-    if (server.readableEnded || server.destroyed) serverLeft();
+    if (server.readableEnded || server.destroyed) letGo();
     if (client.destroyed) destroy();
-    client.on('error', broke);
-    client.resume();
+    client.on('error', broke).resume();
     server.resume();
   }
 
-  /** Whoever leaves awaits nothing but the reply that is on its way: a transaction of his must not live on. */
+  /** What it said still is carried out, if that does not wait long for a server. */
   function clientLeft(): void {
-    if (session.active.isIdle && !isWaiting) destroy();
-    else server.end();
+    hasClientLeft = true;
+    pump();
+    hurry = setTimeout(farewell, hurryMs);
+  }
+
+  /** A transaction of who has left must not live on. */
+  function farewell(): void {
+    if (session.active.isIdle) letGo();
+    else session.active.socket.end();
   }
 
   /**
    * What a server has said goes to the client, and then nothing more. What the client still says is for nobody, but read:
    * who is not read cannot be seen to leave, and may wait for ever to be read.
    */
-  function serverLeft(): void {
+  function letGo(): void {
     if (isClosed || leaving !== undefined) return;
     leaving = setTimeout(destroy, patienceMs);
     server.destroy();
@@ -170,10 +176,22 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
   /** A mistake of ours costs this connection, and no other. HOT */
   function pump(): void {
     try {
-      while (!isWaiting && !isClosed && leaving === undefined && step());
+      while (canStep()) if (!step()) break;
+      if (hasClientLeft && canStep()) farewell();
     } catch (error) {
       fail(error);
     }
+  }
+
+  /** What counts from 0 during a login is a command, for when that has ended; and who does not read is not answered. */
+  function canStep(): boolean {
+    if (isWaiting || isClosed || leaving !== undefined || client.writableNeedDrain) return false;
+    return mode !== 'relay' || input.sequence !== 0;
+  }
+
+  function proceed(): void {
+    if (!isFull && !isWaiting) client.resume();
+    pump();
   }
 
   function fail(error: unknown): void {
@@ -186,12 +204,13 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
 
   /** True while there may be more to do. */
   function step(): boolean {
-    if (mode === 'relay' || mode === 'surrendered') return relayAll();
-    if (mode !== 'commands') return relayPacket();
+    if (mode === 'relay') return relayDialogue(input, leg);
+    if (mode === 'surrendered') return relayAll(input, leg);
+    if (mode !== 'commands') return relayPart();
     const packet = input.next(options.maxStatementBytes);
     if (packet === undefined) return false;
     if (packet === 'long') return begin(takeLong(session, input.head()));
-    if (packet.payload.length === 0) return complain();
+    if (packet.payload.length === 0) return complain(session.active);
     const busy = takeCommand(session, packet, course);
     if (busy !== undefined) wait(busy);
     return true;
@@ -201,29 +220,14 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     isWaiting = true;
     busy.then(() => {
       isWaiting = false;
-      if (!isFull) client.resume();
-      pump();
+      proceed();
     }, fail);
   }
 
-  function relayAll(): boolean {
-    for (const bytes of input.all()) leg.send(bytes);
-    return false;
-  }
-
-  /** One packet of a file, or a long one, as far as it is here. */
-  function relayPacket(): boolean {
-    const { bytes, isEnd, isEmpty, sequence } = input.stream();
-    const to = mode === 'file' ? session.active : streamed;
-    if (!('do' in to)) for (const each of bytes) to.send(each);
-    if (!isEnd) return false;
-    if ('do' in to) {
-      const message = `lanekeeper: ${to.reason}: ${to.message}`;
-      options.count({ what: 'refusal', reason: to.reason });
-      session.active.answer(complaint({ code: 1235, state: '42000', message, sequence: sequence + 1 }));
-    }
-    if (mode !== 'file' || isEmpty) mode = 'commands';
-    return true;
+  function relayPart(): boolean {
+    const found = relayPacket(session, input, mode === 'file' ? session.active : streamed);
+    if (found === 'empty' || (found === 'end' && mode !== 'file')) mode = 'commands';
+    return found !== 'part';
   }
 
   function begin(to: Streamed | Promise<Streamed>): boolean {
@@ -233,16 +237,11 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
     return true;
   }
 
-  function complain(): boolean {
-    const message = 'lanekeeper: malformed packet';
-    session.active.answer(complaint({ code: 1835, state: 'HY000', message, sequence: 1 }));
-    return true;
-  }
-
   function destroy(): void {
     if (isClosed) return;
     isClosed = true;
     clearTimeout(leaving);
+    clearTimeout(hurry);
     client.destroy();
     server.destroy();
     instances.drop();

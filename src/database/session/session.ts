@@ -34,6 +34,11 @@ export type Session = {
   isPlain(): boolean;
   /** undefined: all is known that a judgement needs. */
   ready(): Promise<void> | undefined;
+  /**
+   * Whatever is written to a server whose turn it is not: between the replies before and those behind, so that a client
+   * hears of its commands in their order. It stays the other's turn, as a transaction may be open there.
+   */
+  visit(to: Leg, go: () => Promise<void> | undefined): Promise<void> | undefined;
   refuse(packet: Packet, refusal: { readonly reason: string; readonly message: string }): void;
   counted(judgement: Extract<Judgement, { label: unknown }>): void;
 };
@@ -52,6 +57,8 @@ export function createSession(given: SessionOptions): Session {
     elsewhere: 0,
     isPlain() {
       if (state.unsettled > 0 || session.active !== leg || given.instances.held !== undefined) return false;
+      // Of a session with temporary tables it must be seen when one goes.
+      if (state.temporary.size > 0) return false;
       return (
         options.shadows().isEmpty ||
         (options.labels().length === 0 && state.variables.size === 0 && !options.isRemembering())
@@ -66,6 +73,9 @@ export function createSession(given: SessionOptions): Session {
       });
       return learning;
     },
+    visit(to, go) {
+      return session.active === to ? go() : visit(to, go);
+    },
     refuse(packet, { reason, message }) {
       options.count({ what: 'refusal', reason });
       const remedy = Object.hasOwn(reasons, reason) ? `. ${reasons[reason as Reason]}` : '';
@@ -77,6 +87,15 @@ export function createSession(given: SessionOptions): Session {
     },
   };
   return session;
+
+  async function visit(to: Leg, go: () => Promise<void> | undefined): Promise<void> {
+    const from = session.active;
+    await from.idle();
+    session.active = to;
+    await go();
+    await to.idle();
+    session.active = from;
+  }
 }
 
 /** ER_NOT_SUPPORTED_YET: no driver takes it for a reason to try again, or elsewhere. */

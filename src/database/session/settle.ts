@@ -1,14 +1,14 @@
 // What a statement changes of its session comes true with the server's yes.
 
-import type { Analysis, Statement } from '../../sql/analysis.ts';
-import { changesTemporary, temporaryAfter } from '../../sql/temporary.ts';
+import type { Analysis, Setting, Statement } from '../../sql/analysis.ts';
+import { afterFailure, changesTemporary, temporaryAfter } from '../../sql/temporary.ts';
 import type { Label } from '../../traffic/label.ts';
+import { changesOf } from '../label/variables.ts';
 import type { Expectation } from '../packets/replies.ts';
 import type { Session } from './session.ts';
 import { apply, type State } from './state.ts';
 
 export type Settled = {
-  readonly text: string;
   readonly analysis: Analysis | undefined;
   readonly label: Label | undefined;
 };
@@ -32,29 +32,49 @@ export function expectationOf(session: Session, given: Settled): Expectation {
       state.unsettled -= 1;
       // Of several, those before the one that failed have happened.
       const statements = reply.error === undefined ? analysis.statements : analysis.statements.slice(0, results);
-      for (const { settings } of statements) for (const setting of settings) state.settings.keep(setting);
+      for (const setting of statements.flatMap(settingsOf)) state.settings.keep(setting);
+      const failed = analysis.statements[statements.length];
       // Those on a label's server hide none here; there, names mean the same without being known.
       if (isHere) state.temporary = temporaryAfter({ ...analysis, statements }, state);
-      for (const { changes, verb, prepared } of statements) {
-        for (const change of changes) apply(state, change);
+      for (const statement of statements) {
+        const { verb, prepared } = statement;
+        for (const change of changesOf(statement)) apply(state, change);
         if (prepared === undefined) continue;
         if (verb === 'PREPARE') state.texts.set(prepared, label ?? '');
         else if (verb !== 'EXECUTE') state.texts.delete(prepared);
       }
+      if (isHere && failed !== undefined) state.temporary = afterFailure(failed, state, analysis.mode);
     },
   };
 }
 
+/** That of a literal which it executes too. */
+function settingsOf({ verb, settings, dynamic }: Statement): readonly Setting[] {
+  return verb === 'EXECUTE' && dynamic !== undefined ? dynamic.analysis.statements.flatMap(settingsOf) : settings;
+}
+
 /** Its server keeps something for the session that another connection would not have. */
-function isKeeping({ changes, kind, prepared, verb }: Statement): boolean {
+function isKeeping({ changes, dynamic, kind, prepared, verb }: Statement): boolean {
   return (
-    changes.length > 0 || prepared !== undefined || kind === 'lock' || kind === 'unknown' || changesTemporary({ verb })
+    changes.length > 0 ||
+    dynamic !== undefined ||
+    prepared !== undefined ||
+    kind === 'lock' ||
+    kind === 'unknown' ||
+    changesTemporary({ verb })
   );
 }
 
 function isChanging(analysis: Analysis, state: State): boolean {
-  for (const { changes, kind, prepared, verb } of analysis.statements)
-    if (changes.length > 0 || kind === 'definition' || prepared !== undefined || verb === 'SET') return true;
+  for (const { changes, kind, prepared, verb, dynamic } of analysis.statements)
+    if (
+      changes.length > 0 ||
+      dynamic !== undefined ||
+      kind === 'definition' ||
+      prepared !== undefined ||
+      verb === 'SET'
+    )
+      return true;
   // What is not understood may have made or dropped any temporary table.
   return temporaryAfter(analysis, state) !== state.temporary;
 }

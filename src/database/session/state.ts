@@ -3,6 +3,8 @@
 import type { SessionChange } from '../../sql/analysis.ts';
 import type { Mode } from '../../sql/mode.ts';
 import { plainMode, serverOf, withCharset, withSqlMode } from '../../sql/mode.ts';
+import { labelHeader } from '../../traffic/label.ts';
+import { carrierVariables, isOfCarrier, notKnown } from '../label/variables.ts';
 import { attempt, takeText } from '../packets/bytes.ts';
 import type { Reply } from '../packets/replies.ts';
 import { createSettings, type Settings } from '../upstream/settings.ts';
@@ -13,7 +15,7 @@ export type State = {
   mode: Mode | undefined;
   sqlMode: string;
   charset: string;
-  /** User variables that were set to literals. */
+  /** User variables that are carriers, as far as they are set. */
   readonly variables: Map<string, string>;
   temporary: ReadonlySet<string>;
   /** Statements prepared by text, and for whom. */
@@ -47,21 +49,41 @@ export function forget(state: State, database: string | undefined): void {
   state.settings.clear();
 }
 
-export const question = 'SELECT @@version, @@sql_mode, @@lower_case_table_names, @@character_set_client, DATABASE()';
+/** All of it as bytes, that the charset of results may not change, and whatever the session's limit of rows is. */
+export const question = `SELECT ${[
+  ...['@@version', '@@sql_mode', '@@lower_case_table_names', '@@character_set_client', 'DATABASE()'],
+  ...carrierVariables.map((name) => `CONVERT(@\`${name}\` USING utf8mb4)`),
+]
+  .map((each) => `CAST(${each} AS BINARY)`)
+  .join()} LIMIT 1`;
 
 /** What a server answers to `question`. False where it did not. */
 export function learn(state: State, { error, rows: [row] }: Reply): boolean {
   if (error !== undefined || row === undefined) return false;
-  const cursor = { bytes: row, at: 0 };
-  const said = attempt(() => [takeText(cursor), takeText(cursor), takeText(cursor), takeText(cursor)]);
+  const said = attempt(() => valuesOf(row));
   if (said === undefined) return false;
-  const [version = '', sqlMode = '', caseless, charset = ''] = said;
+  const [version = '', sqlMode = '', caseless, charset = '', database, ...carriers] = said;
   const mode: Mode = { ...plainMode, server: serverOf(version), namesIgnoreCase: caseless !== '0' };
   state.mode = interned(withCharset(withSqlMode(mode, sqlMode), charset));
   state.sqlMode = sqlMode;
   state.charset = charset;
-  state.database = attempt(() => takeText(cursor));
+  state.database = database;
+  state.variables.clear();
+  for (const [at, name] of carrierVariables.entries()) {
+    const value = carriers[at];
+    if (value !== undefined) state.variables.set(name, value);
+  }
   return true;
+}
+
+/** undefined for a NULL. */
+function valuesOf(row: Buffer): readonly (string | undefined)[] {
+  const cursor = { bytes: row, at: 0 };
+  return Array.from({ length: 5 + carrierVariables.length }, () => {
+    if (row[cursor.at] !== 0xfb) return takeText(cursor);
+    cursor.at += 1;
+    return undefined;
+  });
 }
 
 const modes = new Map<string, Mode>();
@@ -78,7 +100,9 @@ function interned(mode: Mode): Mode {
 export function apply(state: State, change: SessionChange): void {
   if (change.what === 'database') state.database = change.value;
   else if (change.what === 'variable') {
-    if (change.value === undefined) state.variables.delete(change.name);
+    if (!isOfCarrier(change)) return;
+    if (change.value === undefined) doubtCarriers(state);
+    else if (change.value === null) state.variables.delete(change.name);
     else state.variables.set(change.name, change.value);
   } else if (change.value === undefined || state.mode === undefined) state.mode = undefined;
   else if (change.what === 'sqlMode') {
@@ -88,4 +112,10 @@ export function apply(state: State, change: SessionChange): void {
     state.mode = interned(withCharset(state.mode, change.value));
     state.charset = change.value;
   }
+}
+
+/** Until the server is asked what they are, any of them may be a label. */
+export function doubtCarriers(state: State): void {
+  state.mode = undefined;
+  state.variables.set(labelHeader, notKnown);
 }

@@ -5,6 +5,7 @@ import { isCte } from '../tables/ctes.ts';
 import { readTables } from '../tables/query.ts';
 import {
   behindParentheses,
+  isAs,
   isName,
   misread,
   noteTable,
@@ -17,7 +18,9 @@ import {
 import { folded, nameOf } from '../tokens/token.ts';
 import type { Read } from './read.ts';
 
-const modifiers = new Set(['LOW_PRIORITY', 'DELAYED', 'HIGH_PRIORITY', 'IGNORE', 'QUICK', 'CONCURRENT']);
+/** Of all verbs; all of them are reserved. QUICK is no name either, but behind DELETE alone. */
+const modifiers = new Set(['LOW_PRIORITY', 'DELAYED', 'HIGH_PRIORITY', 'IGNORE']);
+const deleteModifiers = new Set([...modifiers, 'QUICK']);
 
 export function readInsert(reading: Reading, from: number): Read {
   const verb = wordAt(reading, from) === 'REPLACE' ? 'REPLACE' : 'INSERT';
@@ -95,7 +98,7 @@ type Named = Pick<Qualifier, 'database' | 'table'>;
 
 export function readDelete(reading: Reading, from: number): Read {
   const read = { verb: 'DELETE', kind: 'write' } as const;
-  let at = behindModifiers(reading, from + 1);
+  let at = behindModifiers(reading, from + 1, deleteModifiers);
   if (wordAt(reading, at) === 'HISTORY' && wordAt(reading, at + 1) === 'FROM') at += 1;
   const isFromFirst = wordAt(reading, at) === 'FROM';
   const list = isFromFirst ? at + 1 : at;
@@ -115,7 +118,7 @@ function readDeleteOne(reading: Reading, at: number): void {
   let next = readTarget(reading, at);
   if (next === undefined) return;
   // MySQL 8.0.16 and MariaDB 11.6 allow an alias.
-  const isWritten = wordAt(reading, next) === 'AS';
+  const isWritten = isAs(wordAt(reading, next));
   const alias = tokenAt(reading, isWritten ? next + 1 : next);
   if (isWritten || alias.kind === 'name' || (alias.kind === 'word' && !behindTarget.has(alias.word))) {
     reading.target = undefined;
@@ -177,8 +180,8 @@ function readTarget(reading: Reading, at: number): number | undefined {
   return wordAt(reading, noted.next) === 'PARTITION' ? behindParentheses(reading, noted.next + 1) : noted.next;
 }
 
-function behindModifiers(reading: Reading, from: number): number {
+function behindModifiers(reading: Reading, from: number, allowed = modifiers): number {
   let at = from;
-  while (modifiers.has(wordAt(reading, at))) at += 1;
+  while (allowed.has(wordAt(reading, at))) at += 1;
   return at;
 }

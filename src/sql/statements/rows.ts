@@ -4,6 +4,7 @@ import { readTables } from '../tables/query.ts';
 import {
   behindParentheses,
   hinder,
+  isAs,
   isName,
   misread,
   noteTable,
@@ -48,7 +49,8 @@ export function readHandler(reading: Reading, from: number): Read {
   const noted = noteTable(reading, from + 1);
   if (noted === undefined) return { verb: 'HANDLER', kind: 'read' };
   if (wordAt(reading, noted.next) === 'OPEN') {
-    if (isName(tokenAt(reading, noted.next + 1))) return { verb: 'HANDLER', kind: 'read' };
+    if (isName(tokenAt(reading, noted.next + 1)) || wordAt(reading, noted.next + 1) === '=')
+      return { verb: 'HANDLER', kind: 'read' };
     noted.table.needs = 'alias';
     noted.table.aliasAt = tokenAt(reading, noted.next).to;
   } else {
@@ -81,7 +83,7 @@ export function readLock(reading: Reading, from: number): Read {
     const noted = noteTable(reading, at);
     if (noted === undefined) break;
     at = noted.next;
-    const isWritten = wordAt(reading, at) === 'AS';
+    const isWritten = isAs(wordAt(reading, at));
     const isAlias = isWritten || (isName(tokenAt(reading, at)) && !locks.has(wordAt(reading, at)));
     if (isAlias) at += isWritten ? 2 : 1;
     while (locks.has(wordAt(reading, at))) at += 1;

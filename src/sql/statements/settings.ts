@@ -97,13 +97,17 @@ function readAssignment(reading: Reading, { from, end }: { from: number; end: nu
     reading.settings.push({ text, name: lowerCase(first.word), isLiteral: false });
     return isForAll;
   }
-  const value = literalAt(reading, equals + 1, end);
-  if (user !== undefined) reading.changes.push({ what: 'variable', name: user, value });
+  if (user !== undefined) {
+    const isNull = end === equals + 2 && wordAt(reading, equals + 1) === 'NULL';
+    const value = isNull ? null : literalAt(reading, equals + 1, end);
+    reading.changes.push({ what: 'variable', name: user, value });
+  }
   if (system === undefined) {
     const isLiteral = isSayable(reading, equals + 1, end, constants);
     reading.settings.push({ text, name: `@${user}`, isLiteral });
     return isForAll;
   }
+  const value = wordsAt(reading, equals + 1, end);
   const isGlobal = system.scope === undefined ? isForAll : forAll.has(system.scope);
   if (isGlobal) hinder(reading, 'server', 'SET GLOBAL');
   else if (system.name === 'sql_mode') reading.changes.push({ what: 'sqlMode', value });
@@ -144,6 +148,11 @@ function systemName(
   return { name, scope, next: from + 3 };
 }
 
+/** As of a literal; a number stands for other words, of which the server has a list. */
+function wordsAt(reading: Reading, at: number, end: number): string | undefined {
+  return tokenAt(reading, at).kind === 'number' ? undefined : literalAt(reading, at, end);
+}
+
 /** A literal, or a word that stands for itself; undefined for DEFAULT and all that must be computed. */
 function literalAt(reading: Reading, at: number, end: number): string | undefined {
   if (end !== at + 1) return undefined;
@@ -168,14 +177,16 @@ function isSayable(reading: Reading, from: number, end: number, words?: Readonly
 
 function said(reading: Reading, token: Token): string | undefined {
   if (token.kind === 'string') return stringOf(reading.text, token, reading.mode);
-  if (token.kind === 'number') return reading.text.slice(token.from, token.to);
+  // `0x41` and `0b1` are bytes.
+  const text = reading.text.slice(token.from, token.to);
+  if (token.kind === 'number') return /^0[xb]/.test(text) ? undefined : text;
   return isName(token) ? nameOf(reading.text, token) : undefined;
 }
 
 /** `SET NAMES 'utf8mb4' COLLATE x`; an assignment behind its comma is none of it. True for a literal. */
 function noteCharset(reading: Reading, at: number, end: number): boolean {
   const hasCollation = wordAt(reading, at + 1) === 'COLLATE';
-  const change: SessionChange = { what: 'charset', value: literalAt(reading, at, hasCollation ? at + 1 : end) };
+  const change: SessionChange = { what: 'charset', value: wordsAt(reading, at, hasCollation ? at + 1 : end) };
   reading.changes.push(change);
   return change.value !== undefined;
 }

@@ -1,6 +1,7 @@
 // SHOW, DESCRIBE and EXPLAIN: they name tables, and change nothing.
+import { readInto } from '../tables/columns.ts';
 import { readTables } from '../tables/query.ts';
-import { hinder, isName, misread, noteTable, type Reading, spanOf, tokenAt, wordAt } from '../tables/reading.ts';
+import { isName, misread, noteTable, type Reading, spanOf, tokenAt, wordAt } from '../tables/reading.ts';
 import { nameOf } from '../tokens/token.ts';
 import type { Read, Reader } from './read.ts';
 
@@ -40,17 +41,21 @@ export function readShow(reading: Reading, from: number): Read {
 const explained = new Set([...['SELECT', 'INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'WITH', 'VALUES', 'TABLE', '(']]);
 const options = new Set(['EXTENDED', 'PARTITIONS', 'ANALYZE']);
 
+/** Behind `FORMAT = JSON`, `EXTENDED`, …, and MySQL's `INTO @plan`. */
+function behindOptions(reading: Reading, from: number): number {
+  let at = from;
+  for (;;) {
+    if (wordAt(reading, at) === 'FORMAT' && wordAt(reading, at + 1) === '=') at += 3;
+    else if (options.has(wordAt(reading, at))) at += 1;
+    else return wordAt(reading, at) === 'INTO' ? readInto(reading, at) + 1 : at;
+  }
+}
+
 /** `inner` reads the statement that is explained. */
 export function readExplain(reading: Reading, from: number, inner: Reader): Read {
   const verb = wordAt(reading, from);
-  let at = from + 1;
-  for (;;) {
-    if (wordAt(reading, at) === 'FORMAT' && wordAt(reading, at + 1) === '=') at += 3;
-    // `EXPLAIN extended` may be of a table of that name.
-    else if (options.has(wordAt(reading, at)) && at + 1 < reading.tokens.length && wordAt(reading, at + 1) !== ';')
-      at += 1;
-    else break;
-  }
+  const named = from + 1;
+  const at = behindOptions(reading, named);
   if (explained.has(wordAt(reading, at))) {
     const { kind } = inner(reading, at);
     // MariaDB's ANALYZE does what it explains.
@@ -58,10 +63,12 @@ export function readExplain(reading: Reading, from: number, inner: Reader): Read
     for (const table of reading.tables) table.isWritten = false;
     return { verb: 'EXPLAIN', kind: 'read' };
   }
-  if (wordAt(reading, at) === 'FOR' && (verb === 'EXPLAIN' || verb === 'SHOW'))
+  const isFor = wordAt(reading, at) === 'FOR';
+  if (isFor && wordAt(reading, at + 1) === 'CONNECTION' && verb !== 'ANALYZE')
     return { verb: 'EXPLAIN', kind: 'session' };
-  if (verb === 'ANALYZE') hinder(reading, 'unread', 'ANALYZE');
-  if (isName(tokenAt(reading, at))) noteTable(reading, at);
+  // `EXPLAIN extended` is of a table of that name. `FOR SCHEMA app SELECT …` would be read with another default database.
+  const isTable = at === named || wordAt(reading, named) === 'EXTENDED' || wordAt(reading, named) === 'PARTITIONS';
+  if (isTable && !isFor && verb !== 'ANALYZE') noteTable(reading, named);
   else misread(reading, at);
   return { verb: 'EXPLAIN', kind: 'read' };
 }

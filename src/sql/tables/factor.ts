@@ -4,6 +4,7 @@ import { isCte } from './ctes.ts';
 import { expose, type Frame } from './frame.ts';
 import {
   behindParentheses,
+  isAs,
   isName,
   misread,
   noteTable,
@@ -17,7 +18,7 @@ import {
 const noAlias = new Set([
   ...['ON', 'USING', 'JOIN', 'INNER', 'CROSS', 'LEFT', 'RIGHT', 'NATURAL', 'STRAIGHT_JOIN', 'USE', 'IGNORE', 'FORCE'],
   ...['WHERE', 'GROUP', 'HAVING', 'ORDER', 'LIMIT', 'UNION', 'EXCEPT', 'INTERSECT', 'FOR', 'LOCK', 'INTO', 'SET'],
-  ...['PROCEDURE', 'WINDOW', 'OFFSET', 'FETCH', 'RETURNING', 'SELECT', 'VALUES', 'WITH', 'PARTITION', 'AS', 'LATERAL'],
+  ...['PROCEDURE', 'WINDOW', 'OFFSET', 'FETCH', 'RETURNING', 'SELECT', 'VALUES', 'WITH', 'PARTITION', 'AS', 'FROM'],
 ]);
 
 /** A factor begins at this token, which is no parenthesis; the place of its last token. */
@@ -52,7 +53,7 @@ export function readAlias(frame: Frame, reading: Reading, at: number): number {
     return moveAlias(frame, reading, behindParentheses(reading, at + 1) - 1);
   if (word === 'FOR' && wordAt(reading, at + 1) === 'SYSTEM_TIME')
     return moveAlias(frame, reading, endOfSystemTime(reading, at + 2) - 1);
-  const isWritten = word === 'AS';
+  const isWritten = isAs(word);
   const alias = tokenAt(reading, isWritten ? at + 1 : at);
   if (isName(alias) && (isWritten || !isNoAlias(reading, at))) {
     const name = nameOf(reading.text, alias);
@@ -97,7 +98,7 @@ function endOfSystemTime(reading: Reading, from: number): number {
   for (; at < reading.tokens.length; at += 1) {
     const token = tokenAt(reading, at);
     if (token.word === '(') at = behindParentheses(reading, at) - 1;
-    else if (token.word === ',' || token.word === ')' || token.word === ';' || token.word === 'AS') break;
+    else if (token.word === ',' || token.word === ')' || token.word === ';' || isAs(token.word)) break;
     else if (token.kind === 'word' && beyondTime.has(token.word)) break;
   }
   if (at === from) misread(reading, from);

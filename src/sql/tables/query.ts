@@ -37,8 +37,11 @@ export function readTables(reading: Reading, from: number, state: State): number
         closeItem(frame, reading, at);
         openItem(frame, reading, at + 1);
       }
+      // Where a table should be: what seemed to be none was one.
+      if (token.word === ',' && frame.state === 'factor') misread(reading, at);
       readSymbol(frame, token.word);
-      if (token.word === '{' && wordAt(reading, at + 1) === 'OJ' && frame.state === 'factor') at += 1;
+      // `{ OJ …}`: in MariaDB any name says what the braces are, before tables as in expressions.
+      if (token.word === '{' && isName(tokenAt(reading, at + 1))) at += 1;
     } else if (token.kind === 'variable') {
       noteVariable(reading, at);
       frame.isFresh = false;
@@ -70,10 +73,11 @@ function readSymbol(frame: Frame, word: string): void {
   } else if (word !== '{' && word !== '.') frame.isFresh = false;
 }
 
-/** Reserved words before the dot of `.orders`, which is a name of the default database. */
+/** Reserved words before the dot of `.orders`, which is a name of the default database; the lexer made a name of `from.x`. */
 const neverQualifies = new Set([
   ...['SELECT', 'FROM', 'JOIN', 'STRAIGHT_JOIN', 'INTO', 'SET', 'TABLE', 'DISTINCT', 'ALL', 'BY', 'WHERE', 'HAVING'],
   ...['ON', 'USING', 'AND', 'OR', 'NOT', 'IN', 'LIKE', 'BETWEEN', 'CASE', 'WHEN', 'THEN', 'ELSE', 'UPDATE', 'XOR'],
+  ...['DISTINCTROW', 'DIV', 'MOD', 'REGEXP', 'RLIKE', 'BINARY', 'INTERVAL', 'RETURNING'],
 ]);
 
 type Place = { readonly frame: Frame; readonly reading: Reading; readonly at: number; readonly isTop: boolean };
@@ -98,7 +102,9 @@ function readWord(place: Place): number | undefined {
     case 'query':
       return beginQuery(place);
     case 'factor':
-      return token.word === 'LATERAL' ? at : readFactor(frame, reading, at);
+      // Elsewhere it is a name in MariaDB.
+      if (token.word === 'LATERAL' && wordAt(reading, at + 1) === '(') return at;
+      return readFactor(frame, reading, at);
     case 'cte':
       return readCte(frame, reading, at);
     default:
@@ -173,7 +179,8 @@ function readKeyword({ frame, reading, at, isTop }: Place, word: string): number
     case 'FORCE':
       return state === 'joined' ? behindIndexHint(reading, at) : at;
     case 'ON':
-      if (next !== 'DUPLICATE' || !isTop) return at;
+      // DUPLICATE alone may be an alias, or a column.
+      if (next !== 'DUPLICATE' || wordAt(reading, at + 2) !== 'KEY' || !isTop) return at;
       closeBlock(frame, reading);
       frame.state = 'tail';
       return at;
@@ -226,12 +233,12 @@ function readKeyword({ frame, reading, at, isTop }: Place, word: string): number
   }
 }
 
-/** `NTH_VALUE(a, 2) FROM FIRST OVER …` names no table. */
+/** `NTH_VALUE(a, 2) FROM FIRST OVER …` names no table; `FROM first respect` does. */
 function isFromFirst(reading: Reading, at: number): boolean {
   const next = wordAt(reading, at + 1);
   if (next !== 'FIRST' && next !== 'LAST') return false;
   const then = wordAt(reading, at + 2);
-  return then === 'OVER' || then === 'RESPECT' || then === 'IGNORE';
+  return then === 'OVER' || ((then === 'RESPECT' || then === 'IGNORE') && wordAt(reading, at + 3) === 'NULLS');
 }
 
 /** `USE INDEX FOR JOIN (…)` is no join. */

@@ -71,6 +71,11 @@ export function isName(token: Token): boolean {
   return token.kind === 'word' || token.kind === 'name';
 }
 
+/** What may stand before an alias: in MariaDB `=` as well as AS, for a table, and not for a select item. */
+export function isAs(word: string): boolean {
+  return word === 'AS' || word === '=';
+}
+
 /** The first thing that stands in the way counts. */
 export function hinder(reading: Reading, obstacle: Obstacle, found: string): void {
   reading.obstacle ??= obstacle;

@@ -3,7 +3,7 @@ import type { Mode } from '../mode.ts';
 
 export type Token = {
   /**
-   * `word`: a keyword or a name without quotes; `name`: a name that can be no keyword, by quotes or behind a dot;
+   * `word`: a keyword or a name without quotes; `name`: a name that can be no keyword, by quotes, behind or before a dot;
    * `variable`: `@x`, `@@x`, and what follows the `@` of an account. Comments and hints are no tokens.
    */
   readonly kind: 'word' | 'name' | 'string' | 'number' | 'variable' | 'symbol';

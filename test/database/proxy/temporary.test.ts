@@ -69,3 +69,46 @@ describe('a temporary table on a server of a label, or on base', () => {
     root.destroy();
   });
 });
+
+const create = 'CREATE TEMPORARY TABLE orders (id INT, name VARCHAR(200))';
+const gray = "/*baggage='OpenSergo-Label%3Dgray'*/";
+
+describe.each([
+  ['base', [], gray],
+  ['gray', ['gray'], ''],
+])('on a workload of %s a temporary table hides a mapped one no more', (_, labels, comment) => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await startStage({ labels });
+  });
+  afterAll(() => stage?.close());
+
+  test.each([
+    'DROP TABLE absent, orders',
+    'DROP TEMPORARY TABLE absent, orders',
+    'ALTER TABLE orders RENAME TO other',
+    'ALTER TABLE orders ADD COLUMN more INT, RENAME other',
+    'RENAME TABLE orders TO other',
+    'CREATE OR REPLACE TEMPORARY TABLE orders (PRIMARY KEY (id)) SELECT 1 AS id UNION ALL SELECT 1',
+    "EXECUTE IMMEDIATE 'DROP TEMPORARY TABLE absent, orders'",
+    'DROP TABLE orders; SELECT * FROM absent',
+  ])('after %s', async (gone) => {
+    const client = await stage.connect({ multipleStatements: true });
+    await client.query(create);
+    await client.query(gone).catch(() => {});
+    await stage.direct().then((root) => root.query('TRUNCATE app.orders_gray'));
+    await client.query(`INSERT INTO orders VALUES (1, 'gray') ${comment}`).catch(({ message }) => {
+      // It stands before the table yet, or the statement was refused under the label.
+      expect(message).toMatch(/^lanekeeper: /);
+    });
+    expect(await stage.column('SELECT id FROM app.orders')).toEqual([]);
+  });
+
+  test('but it does where another statement has failed', async () => {
+    const client = await stage.connect();
+    await client.query(create);
+    await client.query('SELECT * FROM absent').catch(() => {});
+    await client.query(`INSERT INTO orders VALUES (1, 'mine') ${comment}`);
+    expect((await client.query({ sql: 'SELECT name FROM orders', rowsAsArray: true }))[0]).toEqual([['mine']]);
+  });
+});

@@ -60,6 +60,7 @@ type Open = { readonly leg: Leg; database: string; told: number; isMissed: boole
 export function createInstances({ login, wire, state, tls, openLeg, lost }: InstancesOptions): Instances {
   const opened = new Map<string, Open>();
   let coming: Socket | undefined;
+  let drops = 0;
   return {
     async legOf(instance) {
       const known = opened.get(instance.name);
@@ -101,12 +102,15 @@ export function createInstances({ login, wire, state, tls, openLeg, lost }: Inst
       opened.clear();
       for (const { leg } of all) leg.socket.destroy();
       coming?.destroy();
+      drops += 1;
     },
   };
 
   async function open(instance: Instance): Promise<Open | Refusal> {
     const { name, host, port, user, database } = instance;
+    const before = drops;
     const password = await passwordOf(instance).catch(() => undefined);
+    if (drops !== before) return refuse(name, 'the client has left');
     if (password === undefined) return refuse(name, `its password cannot be read from ${instance.passwordFile}`);
     const socket = connectTo({ host, port });
     coming = socket;

@@ -1,3 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -249,6 +254,27 @@ test('a server of a label that is not there refuses its statements, and nothing 
   );
   expect((await client.query('SELECT COUNT(*) > 0 AS some FROM mysql.user'))[0]).toEqual([{ some: 1 }]);
   await stage.close();
+});
+
+test('a client that has left before the password is read runs nothing on the server of its label', async () => {
+  await open(['gray']);
+  const folder = mkdtempSync(join(tmpdir(), 'lanekeeper-'));
+  const file = join(folder, 'password');
+  execFileSync('mkfifo', [file]);
+  stage.setRules(rules().replace(`/app_gray', username: root`, `/app_gray', username: root, passwordFile: ${file}`));
+  const leaver = await stage.connect();
+  leaver.query("INSERT INTO orders VALUES (1, 'never')").catch(() => {});
+  const client = await stage.connect();
+  await client.query('SELECT COUNT(*) FROM mysql.user');
+  leaver.destroy();
+  await expect.poll(() => stage.proxy.connections).toBe(1);
+  await writeFile(file, '');
+  rmSync(file);
+  await writeFile(file, '');
+  await client.query("INSERT INTO orders VALUES (2, 'x')");
+  expect(await there('SELECT id FROM app_gray.orders')).toEqual([2]);
+  await stage.close();
+  rmSync(folder, { recursive: true });
 });
 
 test('a server of a label that is spoken to in secret alone has its rows, where TLS is terminated', async () => {

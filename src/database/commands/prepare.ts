@@ -188,7 +188,8 @@ export function takeReset(session: Session, packet: Packet): Promise<void> | und
   const { current } = statement;
   const { leg } = current;
   for (const variant of statement.variants)
-    if (variant !== current) void variant.leg.ask(addressed(command.reset, variant.id), 'one');
+    if (variant !== current && !variant.leg.socket.destroyed)
+      void variant.leg.ask(addressed(command.reset, variant.id), 'one');
   return session.visit(leg, () => void leg.send(frame(addressed(command.reset, current.id), 0), leg.expected.one));
 }
 

@@ -58,7 +58,9 @@ export type SessionChange =
   | { readonly what: 'variable'; readonly name: string; readonly value: string | null | undefined };
 
 /** What a session is told to have set, by one assignment of a SET; nothing that is a server's or an account's. */
-export type Setting = Span & {
+export type Setting = {
+  /** As it stands behind SET. */
+  readonly text: string;
   /** In lower case; `@x` of a user variable, `names` of what SET NAMES sets. */
   readonly name: string;
   /** Said to another server, it means the same. */

@@ -75,9 +75,7 @@ describe('what a statement changes about its session', () => {
 describe('what a SET sets for its session alone, `!` where it is no literal', () => {
   const settings = (sql: string) =>
     analyse(sql, mariadb).statements.flatMap((statement) =>
-      statement.settings.map(
-        ({ name, from, to, isLiteral }) => `${name}: ${sql.slice(from, to)}${isLiteral ? '' : ' !'}`,
-      ),
+      statement.settings.map(({ name, text, isLiteral }) => `${name}: ${text}${isLiteral ? '' : ' !'}`),
     );
   test.each([
     ['SET autocommit=1;', ['autocommit: autocommit=1']],

@@ -67,8 +67,7 @@ function takeUnreadable(session: Session, packet: Packet, statement: Prepared): 
   statement.types = undefined;
   base.types = undefined;
   statement.current = base;
-  const { text } = statement;
-  const expectation = expectationOf(session, { text, analysis: analysisOf(session, statement), label: undefined });
+  const expectation = expectationOf(session, { analysis: analysisOf(session, statement), label: undefined });
   leg.send(frame(addressed(command.execute, base.id, packet.payload.subarray(5)), 0), expectation);
   return undefined;
 }
@@ -171,8 +170,7 @@ function run(session: Session, given: Given, variant: Variant, label: Label | un
   variant.types = statement.types;
   if (statement.long.size > 0) for (const bytes of longDataOf(statement, variant.id)) leg.send(bytes);
   clearLong(session, statement);
-  const { text } = statement;
-  const expectation = expectationOf(session, { text, analysis: analysisOf(session, statement), label });
+  const expectation = expectationOf(session, { analysis: analysisOf(session, statement), label });
   const isSame = isTold && variant.id === statementId(packet.payload);
   if (isSame && wire.clientHasAttributes === wire.serverHasAttributes) {
     leg.send(packet.raw, expectation);

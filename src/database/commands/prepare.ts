@@ -8,7 +8,7 @@ import type { Expectation } from '../packets/replies.ts';
 import { lastId, statementId } from '../payloads/execute.ts';
 import { noAttributes } from '../payloads/query.ts';
 import type { Session } from '../session/session.ts';
-import { turnOf } from '../session/turn.ts';
+import { turnToPrepare } from '../session/turn.ts';
 import type { Judgement, Refusal } from '../statements/judge.ts';
 import { addressed, type Head, type Prepared, readHead, statementOf, type Variant } from '../statements/prepared.ts';
 import type { Leg } from '../upstream/leg.ts';
@@ -49,7 +49,7 @@ function prepareAs(
   analysis: Analysis,
 ): Promise<void> | undefined {
   if (judgement.do === 'refuse') return refused(session, packet, judgement);
-  const turn = turnOf(session, analysis, judgement);
+  const turn = turnToPrepare(session, analysis, judgement);
   if (turn === session.leg) return sent(session, packet, judgement);
   return Promise.resolve(turn).then((leg) => {
     if (!('do' in leg))
@@ -148,7 +148,8 @@ export function takeReset(session: Session, packet: Packet): Promise<void> | und
   const { current } = statement;
   const { leg } = current;
   for (const variant of statement.variants)
-    if (variant !== current) void variant.leg.ask(addressed(command.reset, variant.id), 'one');
+    if (variant !== current && !variant.leg.socket.destroyed)
+      void variant.leg.ask(addressed(command.reset, variant.id), 'one');
   return session.visit(leg, () => void leg.send(frame(addressed(command.reset, current.id), 0), leg.expected.one));
 }
 

@@ -74,7 +74,7 @@ function carryOut(session: Session, given: Given, judgement: Judgement, text: st
       return;
     }
     session.counted(judgement);
-    const expectation = expectationOf(session, { text, analysis, label: judgement.label });
+    const expectation = expectationOf(session, { analysis, label: judgement.label });
     const bytes = judgement.do === 'pass' ? asWritten(session, given) : rewritten(session, given, judgement.text);
     leg.send(bytes, expectation);
   };

@@ -53,8 +53,8 @@ export function openConnection({ arrived, options, judge, memory, login }: Conne
   let streamed: Streamed = leg;
   const instances = createInstances({
     ...{ login, wire, state, tls: options.tls, openLeg: legOn },
-    lost(gone) {
-      if (session.active === gone || gone.isInTransaction || !gone.isIdle) letGo();
+    lost(gone, isMissed) {
+      if (isMissed || session.active === gone || gone.isInTransaction || !gone.isIdle) letGo();
     },
   });
   const session = createSession({ options, judge, memory, wire, leg, instances, state });

@@ -59,8 +59,9 @@ export function createSession(given: SessionOptions): Session {
     longBytes: 0,
     elsewhere: 0,
     isPlain() {
+      if (state.unsettled > 0 || session.active !== leg || given.instances.held !== undefined) return false;
       // Of a session with temporary tables it must be seen when one goes.
-      if (state.unsettled > 0 || session.active !== leg || state.temporary.size > 0) return false;
+      if (state.temporary.size > 0) return false;
       return (
         options.shadows().isEmpty ||
         (options.labels().length === 0 && state.variables.size === 0 && !options.isRemembering())

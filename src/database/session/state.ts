@@ -7,6 +7,7 @@ import { labelHeader } from '../../traffic/label.ts';
 import { carrierVariables, isOfCarrier, notKnown } from '../label/variables.ts';
 import { attempt, takeText } from '../packets/bytes.ts';
 import type { Reply } from '../packets/replies.ts';
+import { createSettings, type Settings } from '../upstream/settings.ts';
 
 export type State = {
   database: string | undefined;
@@ -19,16 +20,9 @@ export type State = {
   temporary: ReadonlySet<string>;
   /** Statements prepared by text, and for whom. */
   readonly texts: Map<string, string>;
-  /** What was set, in order: what another server must be told before it stands for this one. */
-  readonly settings: Setting[];
+  readonly settings: Settings;
   /** Replies to come that will change any of this. */
   unsettled: number;
-};
-
-export type Setting = {
-  readonly text: string;
-  /** Said elsewhere it means the same. */
-  readonly isLiteral: boolean;
 };
 
 export function createState(database: string | undefined): State {
@@ -40,7 +34,7 @@ export function createState(database: string | undefined): State {
     variables: new Map(),
     temporary: new Set(),
     texts: new Map(),
-    settings: [],
+    settings: createSettings(),
     unsettled: 0,
   };
 }
@@ -52,7 +46,7 @@ export function forget(state: State, database: string | undefined): void {
   state.variables.clear();
   state.temporary = new Set();
   state.texts.clear();
-  state.settings.length = 0;
+  state.settings.clear();
 }
 
 /** All of it as bytes, that the charset of results may not change, and whatever the session's limit of rows is. */

@@ -30,6 +30,7 @@ export type Case = {
   readonly text: string;
   readonly mode: Mode;
   readonly database: string | undefined;
+  /** On the client's own server. */
   readonly temporary: ReadonlySet<string>;
   readonly carriers: Carriers;
   /** Names of statements that were prepared by text, and for whom. */
@@ -108,13 +109,15 @@ export function createJudge({ options, attributor, memory }: JudgeOptions): Judg
   }
 
   function judgeOf(statement: Case, { label, by, map }: { label: Label; by: By; map: ShadowMap }): Judgement {
-    const { text, mode, database, temporary } = statement;
+    const { text, mode, database } = statement;
     const lane = map.of(label) ?? nowhere;
     const analysis = memory.analysisOf(text, mode);
     const place = instanceOf(analysis, lane, database);
     if ('do' in place) return place;
     const prepared = preparedBy(statement, analysis, label);
     const { definitions } = options;
+    // They are on the client's own server.
+    const temporary = place.instance === undefined ? statement.temporary : none;
     const find = (given: string, found: Analysis) =>
       divert(given, found, { database, shadows: lane, definitions, temporary, prepared });
     const verdict =

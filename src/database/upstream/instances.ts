@@ -10,6 +10,7 @@ import type { State } from '../session/state.ts';
 import type { Refusal } from '../statements/judge.ts';
 import { connectTo } from './intake.ts';
 import type { Leg } from './leg.ts';
+import { maxSettingBytes, maxSettings } from './settings.ts';
 import { ownQuery, type Wire } from './wire.ts';
 
 /** Shows a server who we are; resolves when it has let us in, on a socket that may be TLS over the one that was given. */
@@ -34,6 +35,12 @@ export type Instances = {
   /** Its session is as that of the client's own server. */
   legOf(instance: Instance): Promise<Leg | Refusal>;
   readonly legs: readonly Leg[];
+  /** The one on which a transaction is open. HOT */
+  readonly held: Leg | undefined;
+  /** Says at once to this server what the client's own will be told. */
+  tell(leg: Leg, settings: readonly string[]): Promise<Refusal | undefined>;
+  /** This one has from now on what ends with its connection. */
+  keep(leg: Leg): void;
   /** Ends all of them. */
   drop(): void;
 };
@@ -44,18 +51,16 @@ export type InstancesOptions = {
   readonly state: State;
   readonly tls: TlsOptions;
   openLeg(socket: Socket): Leg;
-  /** One went away; whatever was done on it may be undone. */
-  lost(leg: Leg): void;
+  /** One went away; whatever was done on it may be undone. `isMissed`: it had what another connection has not. */
+  lost(leg: Leg, isMissed: boolean): void;
 };
 
-type Open = { readonly leg: Leg; database: string; told: number };
-
-/** More settings than this are not carried over. */
-const maxSettings = 256;
+type Open = { readonly leg: Leg; database: string; told: number; isMissed: boolean };
 
 export function createInstances({ login, wire, state, tls, openLeg, lost }: InstancesOptions): Instances {
   const opened = new Map<string, Open>();
   let coming: Socket | undefined;
+  let drops = 0;
   return {
     async legOf(instance) {
       const known = opened.get(instance.name);
@@ -67,25 +72,45 @@ export function createInstances({ login, wire, state, tls, openLeg, lost }: Inst
       // Not when it has taken what we still have for it: it may take nothing more.
       socket.once('end', () => socket.destroy());
       socket.once('close', () => {
-        if (opened.get(instance.name) === fresh) opened.delete(instance.name);
-        lost(fresh.leg);
+        // Those that were dropped are missed by nobody.
+        if (opened.get(instance.name) !== fresh) return;
+        opened.delete(instance.name);
+        lost(fresh.leg, fresh.isMissed);
       });
       return level(fresh, instance);
     },
     get legs() {
       return [...opened.values()].map(({ leg }) => leg);
     },
+    get held() {
+      if (opened.size > 0) for (const { leg } of opened.values()) if (leg.isInTransaction) return leg;
+      return undefined;
+    },
+    async tell(leg, settings) {
+      const name = [...opened].find(([, each]) => each.leg === leg)?.[0] ?? '';
+      for (const text of settings) {
+        const refusal = await say(name, leg, text);
+        if (refusal !== undefined) return refusal;
+      }
+      return undefined;
+    },
+    keep(leg) {
+      for (const each of opened.values()) if (each.leg === leg) each.isMissed = true;
+    },
     drop() {
       const all = [...opened.values()];
       opened.clear();
       for (const { leg } of all) leg.socket.destroy();
       coming?.destroy();
+      drops += 1;
     },
   };
 
   async function open(instance: Instance): Promise<Open | Refusal> {
     const { name, host, port, user, database } = instance;
+    const before = drops;
     const password = await passwordOf(instance).catch(() => undefined);
+    if (drops !== before) return refuse(name, 'the client has left');
     if (password === undefined) return refuse(name, `its password cannot be read from ${instance.passwordFile}`);
     const socket = connectTo({ host, port });
     coming = socket;
@@ -100,33 +125,36 @@ export function createInstances({ login, wire, state, tls, openLeg, lost }: Inst
     }
     const leg = openLeg(entered.socket);
     entered.socket.resume();
-    return { leg, database, told: 0 };
+    return { leg, database, told: 0, isMissed: false };
   }
 
   /** Tells it what was set since it was used last. */
   async function level(open: Open, instance: Instance): Promise<Leg | Refusal> {
     const { leg } = open;
-    if (state.settings.length > maxSettings)
+    if (state.settings.isFull)
       return refuse(
         instance.name,
-        `found more than ${maxSettings} settings of this session to carry there, expected fewer`,
+        `found more than ${maxSettings} settings of this session to carry there, or ${maxSettingBytes} bytes of them; expected fewer, or a new session`,
       );
     if (open.database !== instance.database) {
       const { error } = await leg.ask(worded(command.initDatabase, instance.database), 'one');
       if (error !== undefined) return refuse(instance.name, error.message);
       open.database = instance.database;
     }
-    for (const { text, isLiteral } of state.settings.slice(open.told)) {
+    for (const { text, isLiteral, number } of state.settings.kept) {
+      if (number <= open.told) continue;
       if (!isLiteral)
-        return refuse(
-          instance.name,
-          `found ${text.slice(0, 80)} before, expected literals, which can be said there too`,
-        );
-      const { error } = await leg.ask(ownQuery(wire, text), 'query');
-      if (error !== undefined) return refuse(instance.name, `${text.slice(0, 80)}: ${error.message}`);
-      open.told += 1;
+        return refuse(instance.name, `found SET ${text} before, expected literals, which can be said there too`);
+      const refusal = await say(instance.name, leg, text);
+      if (refusal !== undefined) return refusal;
+      open.told = number;
     }
     return leg;
+  }
+
+  async function say(name: string, leg: Leg, text: string): Promise<Refusal | undefined> {
+    const { error } = await leg.ask(ownQuery(wire, `SET ${text}`), 'query');
+    return error === undefined ? undefined : refuse(name, `SET ${text.slice(0, 80)}: ${error.message}`);
   }
 }
 

@@ -1,5 +1,5 @@
 // SET and USE: what they change about how later texts are read, and what they set for everybody.
-import type { SessionChange, Span } from '../analysis.ts';
+import type { SessionChange } from '../analysis.ts';
 import { variableName } from '../tables/columns.ts';
 import { readTables } from '../tables/query.ts';
 import { behindParentheses, hinder, isName, misread, type Reading, tokenAt, wordAt } from '../tables/reading.ts';
@@ -54,14 +54,13 @@ function isOfTransaction(reading: Reading, from: number): boolean {
   if (wordAt(reading, at) !== 'TRANSACTION' || isAssigned(reading, at)) return false;
   let end = at;
   while (end < reading.tokens.length && wordAt(reading, end) !== ';') end += 1;
-  const span = spanOf(reading, from, end);
-  const name = lowerCase(reading.text.slice(span.from, span.to));
-  if (!forAll.has(scope)) reading.settings.push({ ...span, name, isLiteral: true });
+  const text = textOf(reading, from, end);
+  if (!forAll.has(scope)) reading.settings.push({ text, name: lowerCase(text), isLiteral: true });
   return true;
 }
 
-function spanOf(reading: Reading, from: number, end: number): Span {
-  return { from: tokenAt(reading, from).from, to: tokenAt(reading, end - 1).to };
+function textOf(reading: Reading, from: number, end: number): string {
+  return reading.text.slice(tokenAt(reading, from).from, tokenAt(reading, end - 1).to);
 }
 
 /** The comma or the end behind the assignment at this place. */
@@ -78,7 +77,7 @@ const forAll = new Set(['GLOBAL', 'PERSIST', 'PERSIST_ONLY']);
 /** A scope counts for those behind it that have none: whether GLOBAL does is given and returned. */
 function readAssignment(reading: Reading, { from, end }: { from: number; end: number }, isForAll: boolean): boolean {
   const first = tokenAt(reading, from);
-  const span = spanOf(reading, from, end);
+  const text = textOf(reading, from, end);
   if (isOfAccount(reading, from)) {
     hinder(reading, 'server', `SET ${first.word}`);
     return isForAll;
@@ -86,7 +85,7 @@ function readAssignment(reading: Reading, { from, end }: { from: number; end: nu
   const isCharset = (first.word === 'CHARACTER' || first.word === 'CHAR') && wordAt(reading, from + 1) === 'SET';
   if (first.word === 'NAMES' || first.word === 'CHARSET' || isCharset) {
     const isLiteral = noteCharset(reading, isCharset ? from + 2 : from + 1, end);
-    reading.settings.push({ ...span, name: 'names', isLiteral });
+    reading.settings.push({ text, name: 'names', isLiteral });
     return isForAll;
   }
   const user = variableName(reading, first);
@@ -95,7 +94,7 @@ function readAssignment(reading: Reading, { from, end }: { from: number; end: nu
   if (wordAt(reading, equals) === ':') equals += 1;
   if (wordAt(reading, equals) !== '=') {
     // SET ROLE: another account has other roles.
-    reading.settings.push({ ...span, name: lowerCase(first.word), isLiteral: false });
+    reading.settings.push({ text, name: lowerCase(first.word), isLiteral: false });
     return isForAll;
   }
   if (user !== undefined) {
@@ -105,7 +104,7 @@ function readAssignment(reading: Reading, { from, end }: { from: number; end: nu
   }
   if (system === undefined) {
     const isLiteral = isSayable(reading, equals + 1, end, constants);
-    reading.settings.push({ ...span, name: `@${user}`, isLiteral });
+    reading.settings.push({ text, name: `@${user}`, isLiteral });
     return isForAll;
   }
   const value = wordsAt(reading, equals + 1, end);
@@ -116,7 +115,7 @@ function readAssignment(reading: Reading, { from, end }: { from: number; end: nu
   if (!isGlobal) {
     const isRead = system.name === 'sql_mode' || system.name === 'character_set_client';
     const isLiteral = isRead ? value !== undefined : isSayable(reading, equals + 1, end);
-    reading.settings.push({ ...span, name: system.name, isLiteral });
+    reading.settings.push({ text, name: system.name, isLiteral });
   }
   // `@@global.x` counts for itself alone.
   return first.kind === 'variable' ? isForAll : isGlobal;

@@ -5,6 +5,7 @@ import { type Connection, createConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Server, startServer } from '../server.ts';
 import { ownServerRules, type Stage, startStage } from '../stage.ts';
+import { execute, openSpeaker, ping, prepare, query, reset } from '../statements/speaker.ts';
 import { lost, middle, type Places, toldSql } from './places.ts';
 import { type How, openRelay, type Relay } from './relay.ts';
 
@@ -155,6 +156,42 @@ describe.each(hows)("a label's own server, cut off by %s", (how) => {
     await client.query('SELECT COUNT(*) FROM mysql.db');
     expect((await client.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }]);
     expect((await statement.execute([1]))[0]).toEqual([{ id: 1 }]);
+  });
+
+  test.each([
+    'CREATE TEMPORARY TABLE orders (id INT)',
+    'SELECT id INTO @id FROM orders WHERE id = 1',
+    'LOCK TABLES orders WRITE',
+  ])('while it is not used: the session ends with what it has there: %s', async (sql) => {
+    await client.query(sql);
+    await client.ping();
+    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+    const ended = once(stream, 'end');
+    await relay.cutAll(how);
+    await ended;
+  });
+
+  test('while base has executed a statement last: it is reset there alone', async () => {
+    await client.end();
+    const unlabelled = await startStage({ server: base, rules: rules() });
+    const speaker = await openSpeaker(unlabelled.port);
+    const say = (packet: Buffer) => {
+      speaker.send(packet);
+      return speaker.reply();
+    };
+    speaker.send(prepare('SELECT id FROM orders WHERE id < 3 ORDER BY id'));
+    const id = Number(await speaker.reply('prepared'));
+    await say(query("SET @baggage = 'OpenSergo-Label=gray'"));
+    const fromThere = await say(execute(id));
+    await say(query('SET @baggage = NULL'));
+    const fromBase = await say(execute(id));
+    expect(fromThere).not.toEqual(fromBase);
+    await relay.cutAll(how);
+    await say(ping);
+    await say(reset(id));
+    expect(await say(execute(id))).toEqual(fromBase);
+    speaker.close();
+    await unlabelled.close();
   });
 
   test('while it is not used: what only it could answer ends the client', async () => {

@@ -1,3 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -68,6 +73,85 @@ describe('a label with a server of its own', () => {
     await expect(client.query('SET @name = (SELECT COUNT(*) FROM "orders")')).rejects.toThrow(/^lanekeeper: state: /);
   });
 
+  test('may set as often as it likes, but not more than can be carried', async () => {
+    const client = await stage.connect();
+    for (let at = 0; at < 300; at += 1) await client.query(`SET autocommit = ${at % 2}, @name = '${at}'`);
+    await client.query('SET @nothing = 1, @name = NULL, @nothing = NULL');
+    await client.query("INSERT INTO orders SELECT 1, COALESCE(@name, @nothing, 'none')");
+    expect(await there('SELECT name FROM app_gray.orders')).toEqual(['none']);
+    await client.query(`SET @name = '${'x'.repeat(1 << 16)}'`);
+    await expect(client.query('SELECT id FROM orders')).rejects.toThrow(
+      /^lanekeeper: instance: .*found more than 256 settings of this session to carry there, or 65536 bytes/,
+    );
+    await client.changeUser({ user: 'root', database: 'app' });
+    expect((await client.query('SELECT id FROM orders'))[0]).toEqual([{ id: 1 }]);
+  });
+
+  test('ends its transaction by a setting: what is acknowledged is there, though the client leaves', async () => {
+    const client = await stage.connect();
+    await client.query('SET autocommit = 0');
+    await client.query("INSERT INTO orders VALUES (1, 'text')");
+    await client.query('SET autocommit = 1');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1]);
+    await client.execute('SET autocommit = 0');
+    await client.execute('INSERT INTO orders VALUES (?, ?)', [2, 'prepared']);
+    await client.prepare('SET autocommit = 1');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1]);
+    await client.execute('SET autocommit = 1');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1, 2]);
+    await client.query('BEGIN');
+    await client.query("INSERT INTO orders VALUES (3, 'undone')");
+    await expect(client.query('SET TRANSACTION READ ONLY')).rejects.toThrow(/^lanekeeper: instance: .*TRANSACTION/);
+    await client.query('ROLLBACK');
+  });
+
+  test('ends transactions on the server that has them, whatever the default database is', async () => {
+    const root = await stage.direct();
+    await root.query('CREATE DATABASE IF NOT EXISTS aside');
+    await root.query('CREATE TABLE IF NOT EXISTS aside.kept (id INT)');
+    const client = await stage.connect({ database: '' });
+    await client.query('SET autocommit = 0');
+    for (const [id, end] of [
+      [1, 'COMMIT'],
+      [2, 'ROLLBACK'],
+    ] as const) {
+      await client.query(`INSERT INTO app.orders VALUES (${id}, 'x')`);
+      await client.query('SAVEPOINT here');
+      await client.query(`INSERT INTO app.orders VALUES (${id + 10}, 'x')`);
+      await client.query('ROLLBACK TO here');
+      await client.query(end);
+    }
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1]);
+    await client.query('USE app');
+    await client.query('SELECT COUNT(*) FROM aside.kept');
+    await client.execute('COMMIT');
+    await client.query("INSERT INTO orders VALUES (2, 'x')");
+    await client.execute('COMMIT');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1, 2]);
+  });
+
+  test('gives up a transaction with the session in which it was, and the client goes on', async () => {
+    const client = await stage.connect();
+    await client.query('BEGIN');
+    await client.query("INSERT INTO orders VALUES (1, 'undone')");
+    await client.changeUser({ user: 'root', database: 'app' });
+    expect((await client.query('SELECT COUNT(*) AS count FROM orders'))[0]).toEqual([{ count: 0 }]);
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([]);
+  });
+
+  test.each(['KILL ', 'KILL QUERY ', '/* ours */ kill connection '])(
+    'never ends a stranger there: %s',
+    async (kill) => {
+      const client = await stage.connect();
+      await client.query('SELECT id FROM orders');
+      const stranger = await createConnection({ host: other.address, port: other.port, user: 'root' });
+      await expect(client.query(kill + stranger.threadId)).rejects.toThrow(/^lanekeeper: state: found KILL/);
+      await expect(client.execute(kill + stranger.threadId)).rejects.toThrow(/^lanekeeper: state: found KILL/);
+      await stranger.query('SELECT 1');
+      stranger.destroy();
+    },
+  );
+
   test('refuses what would be on two servers', async () => {
     const client = await stage.connect();
     await expect(client.query('SELECT * FROM orders, mysql.user')).rejects.toThrow(/^lanekeeper: two-servers: /);
@@ -102,6 +186,22 @@ describe('a base workload', () => {
     await client.query("INSERT INTO orders VALUES (6, 'x')");
     expect(await stage.column('SELECT id FROM app.orders')).toEqual([1, 3, 6]);
     expect(await there('SELECT id FROM app_gray.orders')).toEqual([2, 4, 5]);
+  });
+
+  test('ends the transaction of a label without naming it, also where the label was put down', async () => {
+    const client = await stage.connect();
+    const insert = (id: number) =>
+      client.query(`INSERT INTO orders VALUES (${id}, 'x') /*baggage='OpenSergo-Label%3Dgray'*/`);
+    await client.query('SET autocommit = 0');
+    await insert(1);
+    await client.query('SET autocommit = 1');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1]);
+    await client.query('SET autocommit = 0');
+    await insert(2);
+    await client.ping();
+    await expect(client.query('SELECT id FROM orders')).rejects.toThrow(/^lanekeeper: transaction: /);
+    await client.query('COMMIT');
+    expect(await there('SELECT id FROM app_gray.orders')).toEqual([1, 2]);
   });
 
   test.each([
@@ -154,6 +254,27 @@ test('a server of a label that is not there refuses its statements, and nothing 
   );
   expect((await client.query('SELECT COUNT(*) > 0 AS some FROM mysql.user'))[0]).toEqual([{ some: 1 }]);
   await stage.close();
+});
+
+test('a client that has left before the password is read runs nothing on the server of its label', async () => {
+  await open(['gray']);
+  const folder = mkdtempSync(join(tmpdir(), 'lanekeeper-'));
+  const file = join(folder, 'password');
+  execFileSync('mkfifo', [file]);
+  stage.setRules(rules().replace(`/app_gray', username: root`, `/app_gray', username: root, passwordFile: ${file}`));
+  const leaver = await stage.connect();
+  leaver.query("INSERT INTO orders VALUES (1, 'never')").catch(() => {});
+  const client = await stage.connect();
+  await client.query('SELECT COUNT(*) FROM mysql.user');
+  leaver.destroy();
+  await expect.poll(() => stage.proxy.connections).toBe(1);
+  await writeFile(file, '');
+  rmSync(file);
+  await writeFile(file, '');
+  await client.query("INSERT INTO orders VALUES (2, 'x')");
+  expect(await there('SELECT id FROM app_gray.orders')).toEqual([2]);
+  await stage.close();
+  rmSync(folder, { recursive: true });
 });
 
 test('a server of a label that is spoken to in secret alone has its rows, where TLS is terminated', async () => {

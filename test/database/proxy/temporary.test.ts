@@ -1,6 +1,7 @@
+import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isMysql } from '../server.ts';
-import { type Stage, startStage } from '../stage.ts';
+import { isMysql, type Server, startServer } from '../server.ts';
+import { ownServerRules, type Stage, shadowTable, startStage, tables } from '../stage.ts';
 
 describe('a temporary table of a label', () => {
   let stage: Stage;
@@ -28,6 +29,44 @@ describe('a temporary table of a label', () => {
     await client.changeUser({ user: 'root', database: 'app' });
     await expect(client.query("insert into items values (2, 'x')")).rejects.toThrow(/^lanekeeper: no-shadow/);
     expect(await stage.column('select id from app.items')).toEqual([]);
+  });
+});
+
+describe('a temporary table on a server of a label, or on base', () => {
+  let stage: Stage;
+  let other: Server;
+  beforeAll(async () => {
+    const [base, second] = await Promise.all([startServer(), startServer()]);
+    other = second;
+    const rules = `${ownServerRules(base, other)}---${shadowTable.replaceAll('gray', 'blue')}`;
+    const blue = 'CREATE TABLE app.orders_blue LIKE app.orders';
+    stage = await startStage({ server: base, rules, sql: [...tables, blue] });
+    const root = await there();
+    for (const sql of ['CREATE DATABASE app_gray', 'CREATE TABLE app_gray.orders (id INT, name VARCHAR(200))'])
+      await root.query(sql);
+    root.destroy();
+  });
+  afterAll(async () => {
+    await stage.close();
+    await Promise.all([stage.server.remove(), other.remove()]);
+  });
+  const there = () => createConnection({ host: other.address, port: other.port, user: 'root' });
+  const as = (label: string, sql: string) => `${sql} /*baggage='OpenSergo-Label%3D${label}'*/`;
+
+  test('hides no table of the other for another label', async () => {
+    const client = await stage.connect();
+    await client.query(as('gray', 'CREATE TEMPORARY TABLE orders (id INT, name VARCHAR(200))'));
+    await client.query(as('blue', "INSERT INTO orders VALUES (1, 'blue')"));
+    await client.query(as('gray', "INSERT INTO app.orders VALUES (2, 'temporary')"));
+    await client.query(as('gray', 'DROP TEMPORARY TABLE orders'));
+    expect(await stage.column('SELECT id FROM app.orders')).toEqual([]);
+    expect(await stage.column('SELECT id FROM app.orders_blue')).toEqual([1]);
+    await client.query('CREATE TEMPORARY TABLE orders (id INT, name VARCHAR(200))');
+    await client.query(as('gray', "INSERT INTO app.orders VALUES (3, 'gray')"));
+    expect((await client.query('SELECT id FROM orders'))[0]).toEqual([]);
+    const root = await there();
+    expect((await root.query('SELECT id FROM app_gray.orders'))[0]).toEqual([{ id: 3 }]);
+    root.destroy();
   });
 });
 

@@ -4,8 +4,8 @@ import { quoted } from '../documents/value.ts';
 import { formatPlace, type Problem } from '../problem.ts';
 import type { RuleSet } from '../rules/compile.ts';
 import type { TableName } from '../sql/shadows.ts';
+import { caseless } from '../sql/tokens/names.ts';
 import { type Label, parseLabel } from '../traffic/label.ts';
-import { lowerCased } from '../traffic/request.ts';
 import type { Hint, LaneShadows, Mapping, ShadowMap } from './map.ts';
 import { mappingsOf } from './mappings.ts';
 
@@ -76,7 +76,7 @@ function mapOf({ mappings, hints, isEmpty, fold }: Parts): ShadowMap {
       return hasCommon && labels.length === 0 && isMapped(lanes.get(undefined), name) ? [anyLabel] : labels;
     },
     get ignoringCase() {
-      ignoringCase ??= mapOf({ mappings, hints, isEmpty, fold: lowerCased });
+      ignoringCase ??= mapOf({ mappings, hints, isEmpty, fold: caseless });
       return ignoringCase;
     },
   };

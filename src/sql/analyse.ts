@@ -1,7 +1,7 @@
 // Reads a text of SQL: its statements, and all that a lane must know of them.
-import type { Analysis, SessionChange, Statement } from './analysis.ts';
+import { type Analysis, changesOf, type SessionChange, type Statement } from './analysis.ts';
 import { type Lexed, readStatement } from './lexer.ts';
-import { type Mode, withCharset, withSqlMode } from './mode.ts';
+import { type Mode, unreadable, withCharset, withSqlMode } from './mode.ts';
 import { hasBody } from './statements/bodies.ts';
 import { readStatementAt } from './statements/verbs.ts';
 import { hinder, openReading } from './tables/reading.ts';
@@ -23,13 +23,13 @@ function read(text: string, given: Mode, within: (text: string, mode: Mode) => A
   let mode: Mode | undefined = given;
   let at = 0;
   while (at < text.length) {
-    if (mode === undefined)
-      return {
-        statements,
-        comments,
-        unread: `what is behind a change of sql_mode or charset, from byte ${at} on`,
-        mode: given,
-      };
+    const unknown = mode === undefined ? 'what is behind a change of sql_mode or charset' : unreadable(mode);
+    if (mode === undefined || unknown !== undefined) {
+      const unread = `${unknown}, from byte ${at} on`;
+      // A label in a comment counts all the same.
+      while (at < text.length) at = readStatement(text, at, given, comments).to;
+      return { statements, comments, unread, mode: given };
+    }
     const tokens: Token[] = [];
     let lexed: Lexed = readStatement(text, at, mode, comments, tokens);
     const isBody = hasBody(tokens);
@@ -41,7 +41,7 @@ function read(text: string, given: Mode, within: (text: string, mode: Mode) => A
     if (tokens.length === 0 || tokens[0]?.word === ';') continue;
     const statement = statementOf({ text, mode, tokens, isBody }, within);
     statements.push(statement);
-    for (const change of statement.changes) mode = mode && changed(mode, change);
+    for (const change of changesOf(statement)) mode = mode && changed(mode, change);
   }
   return { statements, comments, unread: undefined, mode: given };
 }
@@ -69,6 +69,7 @@ function statementOf({ text, mode, tokens, isBody }: Given, within: (text: strin
   return {
     verb,
     kind,
+    mode,
     from: tokens[0]?.from ?? 0,
     to: (last?.word === ';' ? tokens[tokens.length - 2] : last)?.to ?? 0,
     tables: reading.tables,

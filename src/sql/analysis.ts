@@ -77,6 +77,8 @@ export type Statement = Span & {
   /** `INSERT`, `CREATE TABLE`, `SET`: upper case, for messages and metrics; from a closed list. `?` where unknown. */
   readonly verb: string;
   readonly kind: Kind;
+  /** As those before it in the text have set it. */
+  readonly mode: Mode;
   readonly tables: readonly TableReference[];
   readonly qualifiers: readonly Qualifier[];
   readonly changes: readonly SessionChange[];
@@ -102,3 +104,9 @@ export type Analysis = {
   readonly unread: string | undefined;
   readonly mode: Mode;
 };
+
+/** All that a statement changes, that of a literal which it executes too. */
+export function changesOf({ verb, changes, dynamic }: Statement): readonly SessionChange[] {
+  if (verb !== 'EXECUTE' || dynamic === undefined) return changes;
+  return dynamic.analysis.statements.flatMap(changesOf);
+}

@@ -8,6 +8,8 @@ import { editLabels } from './splice/labels.ts';
 import { editQualifiers } from './splice/qualifiers.ts';
 import { type Exchange, editTable } from './splice/tables.ts';
 import { afterStatement, changesTemporary, tableKey } from './temporary.ts';
+import { isAscii } from './tokens/characters.ts';
+import { isAmbiguous } from './tokens/names.ts';
 import { literalOf } from './tokens/token.ts';
 
 export type DivertOptions = {
@@ -48,11 +50,16 @@ export function divert(text: string, analysis: Analysis, options: DivertOptions)
   const tables: Diverted[] = [];
   let { database, temporary = none } = options;
   for (const statement of analysis.statements) {
-    const now = { ...options, database, temporary, mode: analysis.mode };
+    const { mode } = statement;
+    const now = { ...options, database, temporary, mode };
     const refusal = divertStatement(text, statement, now, { edits, tables });
     if (refusal !== undefined) return refusal;
-    for (const change of statement.changes) if (change.what === 'database') database = change.value;
-    temporary = afterStatement(statement, { database, temporary }, analysis.mode);
+    for (const change of statement.changes) {
+      if (change.what !== 'database') continue;
+      database = change.value;
+      if (isAmbiguous(database, mode)) return refuse('charset', `USE ${database} in ${mode.charset}`);
+    }
+    temporary = afterStatement(statement, { database, temporary }, mode);
   }
   return edits.length === 0 ? pass : { do: 'rewrite', text: applyEdits(text, edits), tables };
 }
@@ -66,9 +73,14 @@ function divertStatement(text: string, statement: Statement, now: Now, found: Fo
   if (obstacle !== undefined && !isPrepared)
     return refuse(obstacle, statement.found === verb ? verb : `${verb}: found ${statement.found}`);
   if (dynamic !== undefined) {
-    // When it is executed nobody will see that a table comes or goes.
-    const isDeferred = verb === 'PREPARE' && dynamic.analysis.statements.some(changesTemporary);
-    if (isDeferred) return refuse('dynamic', 'PREPARE of what makes or drops a table');
+    const inner = dynamic.analysis.statements;
+    if (inner.some(changesReading)) return refuse('dynamic', `${verb} of what changes how texts are read`);
+    // When it is executed nobody will see that a table comes or goes, or that one is no longer hidden.
+    if (verb === 'PREPARE' && inner.some(changesTemporary))
+      return refuse('dynamic', 'PREPARE of what makes or drops a table');
+    const hidden =
+      verb === 'PREPARE' && inner.some(({ tables }) => tables.some((table) => isNamedTemporary(table, now)));
+    if (hidden) return refuse('dynamic', 'PREPARE of a statement on a temporary table');
     return divertLiteral(text, dynamic, now, found);
   }
   const isDefined = statement.kind === 'definition' && now.definitions === 'refuse';
@@ -96,8 +108,10 @@ function divertStatement(text: string, statement: Statement, now: Now, found: Fo
 
 /** What shall stand for the table; undefined where it stays. */
 function exchangeOf(reference: TableReference, statement: Statement, now: Now): Exchange | Refusal | undefined {
-  if (reference.isTemporary) return undefined;
   const { isWritten, table } = reference;
+  if (isAmbiguous(table, now.mode) || isAmbiguous(reference.database ?? '', now.mode))
+    return refuse('charset', `${reference.database ?? ''}.${table} in ${now.mode.charset}`);
+  if (reference.isTemporary) return undefined;
   const database = reference.database ?? now.database;
   if (database === undefined)
     return isWritten ? refuse('no-database', `${statement.verb} names ${table}, and no database is chosen`) : undefined;
@@ -141,10 +155,17 @@ function isOfTemporary({ verb, tables }: Statement, now: Now): boolean {
   if (creating.has(verb)) return false;
   const written = tables.filter(isWrittenTo);
   if (written.length === 0) return false;
-  return written.every((reference) => {
-    const database = reference.database ?? now.database;
-    return database !== undefined && now.temporary.has(tableKey({ database, table: reference.table }, now.mode));
-  });
+  return written.every((reference) => isNamedTemporary(reference, now));
+}
+
+function isNamedTemporary({ database, table }: TableReference, now: Now): boolean {
+  const named = database ?? now.database;
+  return named !== undefined && now.temporary.has(tableKey({ database: named, table }, now.mode));
+}
+
+/** In dynamic SQL that is for nobody's good, and of several servers each would read otherwise. */
+function changesReading({ changes }: Statement): boolean {
+  return changes.some(({ what }) => what !== 'variable');
 }
 
 function divertLiteral(text: string, dynamic: Dynamic, now: Now, { edits, tables }: Found): Refusal | undefined {
@@ -163,9 +184,4 @@ function refuse(reason: Reason, message: string): Refusal {
 
 function nameText(name: TableName | undefined): string {
   return name === undefined ? '' : `${name.database}.${name.table}`;
-}
-
-function isAscii(name: string): boolean {
-  for (let at = 0; at < name.length; at += 1) if (name.charCodeAt(at) > 127) return false;
-  return true;
 }

@@ -1,6 +1,7 @@
 // Whether a text of a base workload touches a table that is mapped.
-import type { Analysis } from './analysis.ts';
+import { type Analysis, changesOf } from './analysis.ts';
 import type { TableName } from './shadows.ts';
+import { isAmbiguous } from './tokens/names.ts';
 
 export type Touched = {
   readonly read: boolean;
@@ -17,10 +18,13 @@ export function namesMapped(
 ): Touched {
   let [read, written, unclear] = [false, false, analysis.unread !== undefined];
   let now = database;
-  for (const { tables, obstacle, kind, dynamic, changes } of analysis.statements) {
+  for (const statement of analysis.statements) {
+    const { tables, obstacle, kind, dynamic } = statement;
     if (kind === 'unknown' || obstacle === 'unread') unclear = true;
     for (const { database: named = now, table, isWritten, isTemporary } of tables) {
-      if (named === undefined || isTemporary || !isMapped({ database: named, table })) continue;
+      if (named === undefined || isTemporary) continue;
+      if (isAmbiguous(`${named}${table}`, statement.mode)) unclear = true;
+      if (!isMapped({ database: named, table })) continue;
       if (isWritten) written = true;
       else read = true;
     }
@@ -30,7 +34,7 @@ export function namesMapped(
       written ||= inner.written;
       unclear ||= inner.unclear;
     }
-    for (const change of changes) if (change.what === 'database') now = change.value;
+    for (const change of changesOf(statement)) if (change.what === 'database') now = change.value;
   }
   return { read, written, unclear };
 }

@@ -9,7 +9,7 @@ export const reasons: Readonly<Record<Reason, string>> = {
   'unknown-verb': 'Nothing is known of what such a statement changes; run it without a label.',
   call: 'What a procedure changes cannot be seen in the text; call it without a label, or send its statements themselves.',
   dynamic:
-    'The SQL is in a variable, an expression or an earlier PREPARE; send it as a statement, or prepare one literal.',
+    'What it does is said in a variable, an expression or an earlier statement; send it as a statement, or prepare one literal.',
   server: 'It changes what everybody on the server has; run it without a label.',
   'server-file': 'It writes a file of the server, which has no shadow; select the rows and write them elsewhere.',
   routine:
@@ -19,5 +19,5 @@ export const reasons: Readonly<Record<Reason, string>> = {
   definition: 'A label may not define tables here; run it without a label, or let definitions go to the shadow.',
   qualifier: 'It cannot be told which of two tables a qualified column means once one is diverted; use an alias.',
   charset:
-    "The shadow's name has letters that this charset of the client writes otherwise; use utf8mb4, or an ASCII name.",
+    'The name has letters of which the server makes others, by the charset of the client or as it ignores case; use utf8mb4 and lower case, or an ASCII name.',
 };

@@ -1,6 +1,7 @@
 // A text without what its literals say: texts that differ in nothing else are read once, and diverted in the same way.
 import type { Analysis } from './analysis.ts';
 import type { Mode } from './mode.ts';
+import { maxLabelLength } from './splice/labels.ts';
 import { isDigit, isInName } from './tokens/characters.ts';
 import { endOfName, endOfString } from './tokens/literals.ts';
 
@@ -67,7 +68,9 @@ export function shapeOf(text: string, mode: Mode): Shape | undefined {
 export function isOfShape({ statements, unread }: Analysis): boolean {
   const [only] = statements;
   if (only === undefined || statements.length > 1 || unread !== undefined || !shaped.has(only.verb)) return false;
-  return only.obstacle === undefined && only.changes.length === 0;
+  // A label that is too long for an alias may be so for the marks in it alone.
+  const isTooLong = only.labels.some(({ from, to }) => to - from > maxLabelLength);
+  return only.obstacle === undefined && only.changes.length === 0 && !isTooLong;
 }
 
 const shaped = new Set(['SELECT', 'INSERT', 'REPLACE', 'UPDATE', 'DELETE']);

@@ -1,7 +1,8 @@
 // Temporary tables: within a session they hide tables of their names, and are nobody else's.
-import type { Analysis, Statement, TableReference } from './analysis.ts';
+import { type Analysis, changesOf, type Statement, type TableReference } from './analysis.ts';
 import type { Mode } from './mode.ts';
 import type { TableName } from './shadows.ts';
+import { isAmbiguous } from './tokens/names.ts';
 import { folded } from './tokens/token.ts';
 
 /** One text for names that are the same. */
@@ -14,8 +15,8 @@ export function temporaryAfter(analysis: Analysis, given: Given): ReadonlySet<st
   let { database, temporary } = given;
   if (analysis.unread !== undefined) return none;
   for (const statement of analysis.statements) {
-    temporary = afterStatement(statement, { database, temporary }, analysis.mode);
-    for (const change of statement.changes) if (change.what === 'database') database = change.value;
+    temporary = afterStatement(statement, { database, temporary }, statement.mode);
+    for (const change of changesOf(statement)) if (change.what === 'database') database = change.value;
   }
   return temporary;
 }
@@ -55,6 +56,7 @@ function without(statement: Statement, given: Given, mode: Mode): ReadonlySet<st
   const written = statement.tables.filter(({ isWritten }) => isWritten);
   const isRenaming = statement.verb === 'RENAME TABLE' || (statement.verb === 'ALTER TABLE' && written.length > 1);
   if (given.temporary.size === 0 || !(isRenaming || changesTemporary(statement))) return given.temporary;
+  if (written.some(({ database, table }) => isAmbiguous(`${database ?? ''}${table}`, mode))) return none;
   const after = new Set(given.temporary);
   for (const table of written) for (const key of keyOf(table, given, mode)) after.delete(key);
   return after;

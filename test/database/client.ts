@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect, vi } from 'vitest';
 import { createInput, frame, type Packet } from '../../src/database/packets/frames.ts';
+import { isMysql } from './server.ts';
 
 export type RawClient = {
   readonly socket: Socket;
@@ -13,8 +14,10 @@ export type RawClient = {
   hears(count: number): Promise<void>;
 };
 
-const capabilities = 0x0181_a28d; // of 4.1, with a database, several statements and results, and no EOF behind rows
-const noPassword = Buffer.from('root\0\0app\0mysql_native_password\0');
+const capabilities = 0x018b_a28d; // of 4.1, with a database, several statements and results, and no EOF behind rows
+/** What needs no proof of an account without a password. */
+const plugin = isMysql ? 'caching_sha2_password' : 'mysql_native_password';
+const noPassword = Buffer.from(`root\0\0app\0${plugin}\0`);
 
 export function handshake(): Buffer {
   const head = Buffer.alloc(32);
@@ -26,8 +29,7 @@ export function handshake(): Buffer {
 
 export const query = (text: string): Buffer => frame(Buffer.from(`\x03${text}`, 'latin1'), 0);
 
-export const changeUser = (): Buffer =>
-  frame(Buffer.from('\x11root\0\0app\0\x2d\0mysql_native_password\0', 'latin1'), 0);
+export const changeUser = (): Buffer => frame(Buffer.from(`\x11root\0\0app\0\x2d\0${plugin}\0`, 'latin1'), 0);
 
 /** Connected, and told a greeting; it has not said who it is. */
 export async function openClient(port: number): Promise<RawClient> {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { analyse } from '../../src/sql/analyse.ts';
 import type { SessionChange } from '../../src/sql/analysis.ts';
 import { divert } from '../../src/sql/divert.ts';
+import { withCharset } from '../../src/sql/mode.ts';
 import { anyMode, anySql } from './arbitrary.ts';
 import { bytes, mariadb, mysql, orders } from './given.ts';
 
@@ -29,6 +30,10 @@ describe('what a statement changes about its session', () => {
     ["SET sql_mode = CONCAT(@@sql_mode, ',ANSI')", [sqlMode()]],
     ['SET sql_mode = @old', [sqlMode()]],
     ['SET @old = @@sql_mode, sql_mode = 4', [variable('old'), sqlMode()]],
+    ["SET sql_mode = 0x414E5349, sql_mode = X'414E5349'", [sqlMode(), sqlMode()]],
+    // Behind it the session reads as before.
+    ["SET STATEMENT `sql_mode` = '' FOR SET sql_mode = 'A'", [sqlMode('A'), sqlMode()]],
+    ["SET STATEMENT max_statement_time = 1 FOR SET sql_mode = 'A'", [sqlMode('A')]],
     ["SET GLOBAL sql_mode = 'ANSI'", []],
     ["SET @@global.sql_mode = 'ANSI'", []],
     // A scope counts for those behind it that have none.
@@ -41,6 +46,8 @@ describe('what a statement changes about its session', () => {
     ['SET NAMES DEFAULT', [charset()]],
     ['SET CHARACTER SET big5', [charset('big5')]],
     ['SET CHARSET sjis', [charset('sjis')]],
+    ["SET CHAR SET 'gbk', CHAR SET big5", [charset('gbk'), charset('big5')]],
+    ['SET character_set_client = 28', [charset()]],
     ['SET character_set_client = latin1', [charset('latin1')]],
     ["SET NAMES utf8, sql_mode = 'A', @x = 'b'", [charset('utf8'), sqlMode('A'), variable('x', 'b')]],
     ["SET @Lane = 'gray'", [variable('lane', 'gray')]],
@@ -57,6 +64,7 @@ describe('what a statement changes about its session', () => {
     ['CALL p(@x)', [variable('x')]],
     ['GET DIAGNOSTICS @n = NUMBER', [variable('n')]],
     ['SET autocommit = 0', []],
+    ['SET character_set_results = NULL, @@session.net_write_timeout = 5', []],
     ["SELECT 1; USE b; SET @x = 'y'", [{ what: 'database', value: 'b' }, variable('x', 'y')]],
   ];
   test.each(cases)('%s', (sql, expected) => {
@@ -137,6 +145,12 @@ test('what is behind a change that nobody can know is not read', () => {
     unread: 'what is behind a change of sql_mode or charset, from byte 18 on',
   });
   expect(analyse('SET sql_mode = @x', mariadb).unread).toBeUndefined();
+});
+
+test('comments are seen even where statements are not read', () => {
+  const comments = (sql: string, mode = mariadb) => analyse(sql, mode).comments;
+  expect(comments("SET sql_mode = @x; SELECT /* a */ ';' -- b\n; SELECT 2 /* c */")).toEqual([' a ', ' b', ' c ']);
+  expect(comments('SELECT 1 /* a */', withCharset(mariadb, 'swe7'))).toEqual([' a ']);
 });
 
 test('verbs are from a closed list, whatever is written', () => {

@@ -152,7 +152,8 @@ export const anySql = fc.oneof(
 export const anyMode: fc.Arbitrary<Mode> = fc.record({
   ansiQuotes: fc.boolean(),
   noBackslashEscapes: fc.boolean(),
-  charset: fc.constantFrom('bytes', 'bytes', 'single', 'big5', 'gbk', 'gb18030', 'sjis'),
+  oracle: fc.constantFrom(false, false, false, true),
+  charset: fc.constantFrom('bytes', 'bytes', 'euc', 'single', 'big5', 'gbk', 'gb18030', 'sjis', 'other'),
   server: fc.constantFrom(
     { flavour: 'mariadb' as const, version: 101104 },
     { flavour: 'mysql' as const, version: 80036 },

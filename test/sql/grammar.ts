@@ -11,6 +11,10 @@ const tables = new Map([
   ['customers', ['id', 'name']],
 ]);
 
+/** Aliases that look like keywords; those that are reserved are none only in quotes, or right before a dot and a name. */
+const likeKeywords = ['duplicate', 'where', 'first', 'from', 'quick', 'set', 'next', 'union', 'concurrent', 'into'];
+const reserved = new Set(['where', 'from', 'set', 'union', 'into']);
+
 /** A statement that these choices lead to; where they end, the simplest of each is taken. */
 export const anyStatement = fc
   .array(fc.nat({ max: 255 }), { minLength: 4, maxLength: 160 })
@@ -23,9 +27,14 @@ export function statementOf(choices: readonly number[]): string {
   const pick = <T>(...from: readonly T[]): T => from[below(from.length)] as T;
   const maybe = (text: string): string => (below(4) === 3 ? text : '');
   const space = (): string => pick(' ', ' ', ' ', ' ', '\n', ' /* from orders */ ', ' -- orders\n ', ' # , orders\n ');
-  const quoted = (name: string): string => pick(name, name, `\`${name}\``);
+  const quoted = (name: string): string => (reserved.has(name) ? `\`${name}\`` : pick(name, name, `\`${name}\``));
   const keyword = (word: string): string => pick(word, word, word.toLowerCase());
-  const fresh = (): string => `x${names++}`;
+  const shift = below(likeKeywords.length);
+  const fresh = (): string => {
+    const name = names++;
+    const word = name < likeKeywords.length && below(3) === 2 ? likeKeywords[(shift + name) % likeKeywords.length] : '';
+    return word || `x${name}`;
+  };
 
   const literal = (): string =>
     pick(
@@ -47,7 +56,9 @@ export function statementOf(choices: readonly number[]): string {
   function column(scope: Scope): string {
     const factor = scope[below(scope.length || 1)];
     if (factor === undefined) return literal();
-    const name = quoted(factor.columns[below(factor.columns.length)] ?? 'id');
+    const bare = factor.columns[below(factor.columns.length)] ?? 'id';
+    if (reserved.has(factor.alias) && below(3) > 0) return `${factor.alias}.${bare}`;
+    const name = quoted(bare);
     const qualifier = `${quoted(factor.alias)}${pick('.', '.', ' . ')}`;
     return factor.database !== undefined && below(4) === 3
       ? `${quoted(factor.database)}.${qualifier}${name}`
@@ -172,7 +183,9 @@ export function statementOf(choices: readonly number[]): string {
     for (let more = below(2) + 1; more > 0; more -= 1) {
       const name = pick('orders', 'cte', 'items', fresh());
       if (parts.some((part) => part.startsWith(`${name} `))) continue;
-      parts.push(`${name} AS (${query(new Map(now), depth - 1, { outer: [], columns: 2, names: true })})`);
+      parts.push(
+        `${reserved.has(name) ? quoted(name) : name} AS (${query(new Map(now), depth - 1, { outer: [], columns: 2, names: true })})`,
+      );
       now.set(name, ['c0', 'c1']);
     }
     return { sql: `${keyword('WITH')} ${parts.join(', ')} `, now };
@@ -207,7 +220,7 @@ export function statementOf(choices: readonly number[]): string {
     case 3: {
       const { sql, scope } = source(none, 2, []);
       const first = scope[0]?.alias ?? 'orders';
-      return `SELECT ${pick('*', `\`${first}\`.*`, `${first}.*, ${column(scope)}`)} FROM ${sql} WHERE ${condition(scope, none, 2)}${maybe(' FOR UPDATE')}`;
+      return `SELECT ${pick('*', `\`${first}\`.*`, `${quoted(first)}.*, ${column(scope)}`)} FROM ${sql} WHERE ${condition(scope, none, 2)}${maybe(' FOR UPDATE')}`;
     }
     case 4: {
       const values = Array.from(
@@ -232,7 +245,7 @@ export function statementOf(choices: readonly number[]): string {
     case 8: {
       const alias = fresh();
       const scope = [{ alias, database: 'app', columns: ['id', 'qty', 'name'] }];
-      return `UPDATE ${target()} ${pick('AS ', '')}${alias} SET ${alias}.qty = ${expression(scope, none, 1)} WHERE ${condition(scope, none, 2)}`;
+      return `UPDATE ${target()} ${pick('AS ', '')}${quoted(alias)} SET ${alias}.qty = ${expression(scope, none, 1)} WHERE ${condition(scope, none, 2)}`;
     }
     case 9: {
       const scope = [...own, { alias: 'i', database: 'app', columns: ['id', 'oid'] }];

@@ -91,6 +91,14 @@ describe('a text falls into tokens as it does in the server', () => {
     ['a\xa0b', 'a byte that may be white space at byte 0', inCharset('single')],
     ['5--\xa0a', 'a -- with a doubt at byte 1', inCharset('single')],
     ['5--\xa0a', 'n:5 s:- s:- w:\xa0a'],
+    // A server reads names of variables byte by byte, in whatever charset.
+    ['@\xa1`, 1', 'a variable that does not end at byte 0', inCharset('gbk')],
+    ['@@\xa1`, 1', 'a variable that does not end at byte 0', inCharset('big5')],
+    ['@a.\x81\x30\x81\x30', 'a variable that does not end at byte 0', inCharset('gb18030')],
+    ['@a\xb0\xa1', 'a variable that does not end at byte 0', inCharset('euc')],
+    ['@`\x81` 1`, @a.b', 'v:@`\x81` 1` s:, v:@a.b', inCharset('gbk')],
+    ['@\xc3\xa9, 1', 'v:@\xc3\xa9 s:, n:1'],
+    ['@\xe9, 1', 'v:@\xe9 s:, n:1', inCharset('single')],
   ];
 
   test.each(cases)('%j is %j', (sql, expected, mode = mariadb) => {

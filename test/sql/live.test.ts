@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { analyse } from '../../src/sql/analyse.ts';
 import { divert } from '../../src/sql/divert.ts';
+import { withCharset } from '../../src/sql/mode.ts';
 import { isMysql } from '../database/server.ts';
 import { orders, readMarked } from './given.ts';
 import { type Outcome, outcomeOf, type Server, shop, startServer } from './servers.ts';
@@ -18,6 +19,15 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all([base?.close(), gray?.close()]);
+});
+
+test('every charset that a client may have is known, but for one whose letters are not those of ASCII', async () => {
+  const [all] = await base.connection.query('SHOW CHARACTER SET');
+  const names = (all as unknown as [string][]).map(([name]) => name);
+  expect(names.length).toBeGreaterThan(35);
+  const unknown = names.filter((name) => withCharset(base.mode, name).charset === 'other');
+  // No client may have one of two bytes a letter.
+  expect(unknown.filter((name) => !/^(ucs2|utf16|utf16le|utf32)$/.test(name))).toEqual(['swe7']);
 });
 
 /** What shows names of tables as rows; or as metadata, where the table takes no alias. */

@@ -2,9 +2,10 @@ import { expect, test } from 'vitest';
 import { analyse } from '../../src/sql/analyse.ts';
 import { divert } from '../../src/sql/divert.ts';
 import { namesMapped } from '../../src/sql/mapped.ts';
+import { withCharset } from '../../src/sql/mode.ts';
 import type { TableName } from '../../src/sql/shadows.ts';
 import { tableKey, temporaryAfter } from '../../src/sql/temporary.ts';
-import { mariadb, orders } from './given.ts';
+import { bytes, mariadb, orders } from './given.ts';
 
 const isMapped = ({ database, table }: TableName) => database === 'app' && table === 'orders';
 const touched = (sql: string, database: string | undefined = 'app') => {
@@ -26,6 +27,7 @@ test.each([
   ['SELECT 1; DELETE FROM orders', ['written']],
   ['USE other; DELETE FROM orders', []],
   ['USE other; USE app; DELETE FROM orders', ['written']],
+  ["EXECUTE IMMEDIATE 'USE other'; DELETE FROM orders", []],
   ["PREPARE s FROM 'DELETE FROM orders'", ['written']],
   ["EXECUTE IMMEDIATE 'SELECT * FROM orders'", ['read']],
   ['CREATE TEMPORARY TABLE orders SELECT * FROM orders', ['read']],
@@ -60,6 +62,7 @@ test.each([
   ['TRUNCATE t', keys('t'), keys('t')],
   ['USE app; CREATE TEMPORARY TABLE t (id INT); USE other; DROP TABLE t', keys(), keys('t')],
   ["EXECUTE IMMEDIATE 'CREATE TEMPORARY TABLE t (id INT)'", keys(), keys('t')],
+  ["USE app; EXECUTE IMMEDIATE 'USE other'; DROP TABLE t", keys('t'), keys('t')],
   ["PREPARE s FROM 'CREATE TEMPORARY TABLE t (id INT)'", keys(), keys()],
   // What may have dropped any.
   ['EXECUTE s', keys('t'), keys()],
@@ -96,6 +99,25 @@ test('temporary tables are known in any case where names have none', () => {
   expect(
     divert('DELETE FROM app.ORDERS', analyse('DELETE FROM app.ORDERS', mariadb), { ...given, temporary }),
   ).toMatchObject({ reason: 'no-shadow' });
+});
+
+test('names beyond ASCII are known in lower case where names have none', () => {
+  const mode = { ...mariadb, namesIgnoreCase: true };
+  const verdict = (sql: string) => divert(bytes(sql), analyse(bytes(sql), mode), given);
+  for (const name of ['ÉCRAN', 'Écran', '\u212Aunden', 'İtems', '`Ǆ`'])
+    for (const sql of [`SELECT * FROM ${name}`, `SELECT * FROM ${name}.orders`, `DROP TEMPORARY TABLE ${name}`])
+      expect(verdict(sql), sql).toMatchObject({ reason: 'charset' });
+  expect(verdict('SELECT * FROM écran, 订单, Orders2, É.a')).toMatchObject({ reason: 'charset' });
+  expect(verdict('SELECT É.id FROM écran, 订单, Orders2 AS É')).toEqual({ do: 'pass' });
+});
+
+test('of a name that may be any nobody can tell what base touches, or which temporary table it drops', () => {
+  const latin = withCharset(mariadb, 'latin1');
+  const sql = 'DROP TEMPORARY TABLE b\xfccher';
+  expect(temporaryAfter(analyse(sql, latin), { database: 'app', temporary: keys('t') })).toEqual(keys());
+  expect(temporaryAfter(analyse(sql, mariadb), { database: 'app', temporary: keys('t') })).toEqual(keys('t'));
+  expect(namesMapped(analyse('SELECT * FROM b\xfccher', latin), 'app', isMapped).unclear).toBe(true);
+  expect(namesMapped(analyse('SELECT b\xfccher FROM items', latin), 'app', isMapped).unclear).toBe(false);
 });
 
 test('qualifiers of the target are found in any case where names have none', () => {

@@ -44,6 +44,7 @@ const pieces = [
     'a,',
     ' set a=1,',
     'case ',
+    'case (select 1 from orders) end,',
     ' for system_time as of',
     ' references orders',
     ' (select orders.id from',

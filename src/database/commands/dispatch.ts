@@ -6,7 +6,8 @@ import { statementId } from '../payloads/execute.ts';
 import type { Session } from '../session/session.ts';
 import { forget } from '../session/state.ts';
 import { takeExecute } from './execute.ts';
-import { takeClose, takeFetch, takeLongData, takePrepare, takeReset } from './prepare.ts';
+import { takeLongData } from './pieces.ts';
+import { takeClose, takeFetch, takePrepare, takeReset } from './prepare.ts';
 import { takeQuery } from './query.ts';
 
 /** What a client's further bytes are, besides commands. */
@@ -163,5 +164,6 @@ function startAnew(session: Session): void {
   forget(session.state, undefined);
   session.prepared.clear();
   session.lastPrepared = undefined;
+  session.longBytes = 0;
   session.instances.drop();
 }

@@ -15,12 +15,14 @@ import {
   maxVariants,
   type Prepared,
   readHead,
+  statementOf,
   unreadText,
   type Variant,
   variantOf,
 } from '../statements/prepared.ts';
 import type { Leg } from '../upstream/leg.ts';
-import { clearLong, longDataOf, statementOf, unknown } from './prepare.ts';
+import { clearLong, longDataOf } from './pieces.ts';
+import { unknown } from './prepare.ts';
 import { judgeUnread } from './unread.ts';
 
 type Given = { readonly packet: Packet; readonly statement: Prepared; readonly execution: Execution };
@@ -36,20 +38,38 @@ export function takeExecute(session: Session, packet: Packet): Promise<void> | u
     remembered: statement.types,
     isLong: (index) => statement.long.has(index),
   });
-  if (execution === undefined) {
-    session.refuse(packet, { reason: 'malformed', message: 'found an execution that cannot be read' });
-    return undefined;
-  }
+  if (execution === undefined) return takeUnreadable(session, packet, statement);
   if (execution.parameters !== undefined) statement.types = execution.parameters;
   const given = { packet, statement, execution };
   const base = session.isPlain() ? variantOf(statement, session.leg, statement.text) : undefined;
-  if (base !== undefined && execution.attributes.size === 0) {
+  if (base !== undefined && execution.attributes.size === 0 && (statement.pinned ?? base) === base) {
     session.options.count(baseStatement);
     run(session, given, base, undefined);
     return undefined;
   }
   const ready = session.ready();
   return ready === undefined ? judged(session, given) : ready.then(() => judged(session, given));
+}
+
+/** Of base it is for the server to say what is wrong with it; query attributes in it, which may say a label, are not seen. */
+function takeUnreadable(session: Session, packet: Packet, statement: Prepared): undefined {
+  const { leg, wire } = session;
+  const base = session.isPlain() && !wire.clientHasAttributes ? variantOf(statement, leg, statement.text) : undefined;
+  if (base === undefined || (statement.pinned ?? base) !== base)
+    return refused(
+      session,
+      { packet, statement },
+      { reason: 'malformed', message: 'found an execution that cannot be read' },
+    );
+  for (const bytes of longDataOf(statement, base.id)) leg.send(bytes);
+  clearLong(session, statement);
+  // Types that are in it may be the server's from now on.
+  statement.types = undefined;
+  base.types = undefined;
+  statement.current = base;
+  const expectation = expectationOf(session, { analysis: analysisOf(session, statement), label: undefined });
+  leg.send(frame(addressed(command.execute, base.id, packet.payload.subarray(5)), 0), expectation);
+  return undefined;
 }
 
 function judged(session: Session, given: Given): Promise<void> | undefined {
@@ -81,6 +101,8 @@ function carryOut(session: Session, given: Given, judgement: Judgement): Promise
     if ('do' in leg) return refused(session, given, leg);
     const known = variantOf(statement, leg, text);
     if (statement.pinned !== undefined && statement.pinned !== known) return refused(session, given, tooLong);
+    const drift = known === undefined ? driftOf(session, statement) : undefined;
+    if (drift !== undefined) return refused(session, given, { reason: 'drift', message: drift });
     session.counted(judgement);
     if (known === undefined) return prepareVariant(session, given, leg, judgement);
     run(session, given, known, judgement.label);
@@ -90,10 +112,22 @@ function carryOut(session: Session, given: Given, judgement: Judgement): Promise
   return turn instanceof Promise ? turn.then(go) : go(turn);
 }
 
-function refused(session: Session, { packet, statement }: Given, refusal: Omit<Refusal, 'do'>): undefined {
-  clearLong(statement);
+function refused(
+  session: Session,
+  { packet, statement }: Omit<Given, 'execution'>,
+  refusal: Omit<Refusal, 'do'>,
+): undefined {
+  clearLong(session, statement);
   session.refuse(packet, refusal);
   return undefined;
+}
+
+/** Why it would be another statement if it were prepared now. */
+function driftOf({ state }: Session, { mode, sqlMode, database }: Prepared): string | undefined {
+  if (database !== state.database)
+    return `found ${state.database ?? 'no database'} as the default, expected ${database ?? 'none'}, as the statement was prepared; prepare it again`;
+  if (mode === undefined || (mode === state.mode && sqlMode === state.sqlMode)) return undefined;
+  return `found another sql_mode or character set (${state.sqlMode}) than when the statement was prepared (${sqlMode}); prepare it again`;
 }
 
 type Allowed = Exclude<Judgement, Refusal>;
@@ -105,7 +139,7 @@ async function prepareVariant(session: Session, given: Given, leg: Leg, judgemen
   const reply = await leg.ask(worded(command.prepare, text), 'prepare');
   const head = readHead(reply);
   if (head === undefined) {
-    clearLong(statement);
+    clearLong(session, statement);
     const { code, message } = reply.error ?? { code: 1835, message: 'malformed packet' };
     leg.answer(complaint({ code, state: 'HY000', message, sequence: packet.sequence + 1 }));
     return;
@@ -119,7 +153,7 @@ async function prepareVariant(session: Session, given: Given, leg: Leg, judgemen
     return;
   }
   const variant: Variant = { text, leg, id: head.id, types: undefined };
-  const gone = statement.variants.length >= maxVariants ? statement.variants.shift() : undefined;
+  const gone = statement.variants.length >= maxVariants ? statement.variants.splice(1, 1)[0] : undefined;
   gone?.leg.send(frame(addressed(command.close, gone.id), 0));
   statement.variants.push(variant);
   run(session, given, variant, judgement.label);
@@ -135,7 +169,7 @@ function run(session: Session, given: Given, variant: Variant, label: Label | un
   const parameters = isTold ? execution.parameters : statement.types;
   variant.types = statement.types;
   if (statement.long.size > 0) for (const bytes of longDataOf(statement, variant.id)) leg.send(bytes);
-  clearLong(statement);
+  clearLong(session, statement);
   const expectation = expectationOf(session, { analysis: analysisOf(session, statement), label });
   const isSame = isTold && variant.id === statementId(packet.payload);
   if (isSame && wire.clientHasAttributes === wire.serverHasAttributes) {
@@ -147,6 +181,7 @@ function run(session: Session, given: Given, variant: Variant, label: Label | un
 }
 
 /** Of what changes a session; its texts are few, and are kept. */
-export function analysisOf({ memory, options }: Session, { text, mode }: Prepared) {
-  return mode === undefined || options.shadows().isEmpty ? undefined : memory.analysisOf(text, mode);
+export function analysisOf({ memory, options, state }: Session, { text, mode = state.mode }: Prepared) {
+  const isUnread = mode === undefined || text === unreadText;
+  return isUnread || options.shadows().isEmpty ? undefined : memory.analysisOf(text, mode);
 }

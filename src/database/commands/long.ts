@@ -7,10 +7,11 @@ import { baseStatement, type Session } from '../session/session.ts';
 import { expectationOf } from '../session/settle.ts';
 import { turnOf } from '../session/turn.ts';
 import type { Judgement, Refusal } from '../statements/judge.ts';
-import { unreadText, variantOf } from '../statements/prepared.ts';
+import { statementOf, unreadText, variantOf } from '../statements/prepared.ts';
 import type { Leg } from '../upstream/leg.ts';
 import { analysisOf, judgementOf } from './execute.ts';
-import { clearLong, expectPrepared, longDataOf, pin, statementOf } from './prepare.ts';
+import { clearLong, longDataOf, pin } from './pieces.ts';
+import { expectPrepared } from './prepare.ts';
 import { passedUnread as base, judgeUnread, refusedUnread as refused } from './unread.ts';
 
 /** The server that takes it; its reply is expected then, and `head`, the payload's first bytes, is as that server wants it. */
@@ -47,7 +48,7 @@ function query(session: Session, head: Buffer): Given<Leg | Refusal> {
     // No server minds white space before a text.
     if (!wire.serverHasAttributes) head.fill(0x20, 1, found.textAt);
     session.options.count(baseStatement);
-    leg.expect(leg.expected.query);
+    leg.expect(expectationOf(session, { analysis: undefined, label: undefined }));
     return leg;
   });
 }
@@ -102,7 +103,7 @@ function execution(session: Session, head: Buffer): Given<Leg | Refusal> {
   }
 
   function cleared(outcome: Leg | Refusal): Leg | Refusal {
-    if (statement !== undefined) clearLong(statement);
+    if (statement !== undefined) clearLong(session, statement);
     return outcome;
   }
 }
@@ -113,9 +114,8 @@ function longData(session: Session, head: Buffer): Given<Leg> {
   const statement = statementOf(session, head);
   // What the server has prepared last is not its client's; a statement of this number there is none.
   if (statement === undefined && statementId(head) === lastId) head.writeUInt32LE(0, 1);
-  if (statement === undefined || session.options.shadows().isEmpty) return session.leg;
-  pin(statement);
-  const { leg, id } = statement.pinned ?? statement.current;
+  if (statement === undefined) return session.leg;
+  const { leg, id } = pin(session, statement);
   head.writeUInt32LE(id, 1);
   statement.long.set(head.readUInt16LE(5), []);
   return leg;

@@ -10,8 +10,9 @@ import { noAttributes } from '../payloads/query.ts';
 import type { Session } from '../session/session.ts';
 import { turnToPrepare } from '../session/turn.ts';
 import type { Judgement, Refusal } from '../statements/judge.ts';
-import { addressed, type Head, type Prepared, readHead, type Variant } from '../statements/prepared.ts';
+import { addressed, type Head, type Prepared, readHead, statementOf, type Variant } from '../statements/prepared.ts';
 import type { Leg } from '../upstream/leg.ts';
+import { clearLong } from './pieces.ts';
 
 type Allowed = Exclude<Judgement, Refusal>;
 
@@ -117,57 +118,15 @@ type Known = {
 };
 
 function know(session: Session, { text, becomes, leg, head, id }: Known): void {
-  const { mode, database } = session.state;
+  const { mode, sqlMode, database } = session.state;
   const { columns, parameters } = head;
   const variant: Variant = { text: becomes, leg, id: head.id, types: undefined };
   const statement: Prepared = {
-    ...{ id, text, mode, database, parameters, columns, current: variant, variants: [variant] },
+    ...{ id, text, mode, sqlMode, database, parameters, columns, current: variant, variants: [variant] },
     ...{ types: undefined, long: new Map(), longBytes: 0, pinned: undefined },
   };
   session.prepared.set(id, statement);
   session.lastPrepared = statement;
-}
-
-/** undefined where there is none. */
-export function statementOf(session: Session, payload: Buffer): Prepared | undefined {
-  const id = statementId(payload);
-  return id === lastId ? session.lastPrepared : session.prepared.get(id);
-}
-
-/** Kept until the execution says whose it is; what is too much goes to the statement as it is written. */
-export function takeLongData(session: Session, { payload, raw }: Packet): void {
-  const statement = statementOf(session, payload);
-  if (statement === undefined && statementId(payload) === lastId) return;
-  if (statement === undefined || payload.length < 7 || session.options.shadows().isEmpty) {
-    session.leg.send(raw);
-    return;
-  }
-  const parameter = payload.readUInt16LE(5);
-  const data = Buffer.from(payload.subarray(7));
-  statement.longBytes += data.length;
-  if (statement.longBytes > session.options.maxStatementBytes) pin(statement);
-  if (statement.pinned !== undefined) {
-    statement.pinned.leg.send(frame(addressed(command.longData, statement.pinned.id, payload.subarray(5)), 0));
-    if (!statement.long.has(parameter)) statement.long.set(parameter, []);
-    return;
-  }
-  const known = statement.long.get(parameter);
-  if (known === undefined) statement.long.set(parameter, [data]);
-  else known.push(data);
-}
-
-/** What was kept goes to the variant that is the likeliest. */
-export function pin(statement: Prepared): void {
-  if (statement.pinned !== undefined) return;
-  statement.pinned = statement.current;
-  for (const bytes of longDataOf(statement, statement.current.id)) statement.current.leg.send(bytes);
-  for (const parameter of statement.long.keys()) statement.long.set(parameter, []);
-}
-
-export function clearLong(statement: Prepared): void {
-  if (statement.long.size > 0) statement.long.clear();
-  statement.longBytes = 0;
-  statement.pinned = undefined;
 }
 
 export function takeClose(session: Session, { payload, raw }: Packet): void {
@@ -176,6 +135,7 @@ export function takeClose(session: Session, { payload, raw }: Packet): void {
     if (statementId(payload) !== lastId) session.leg.send(raw);
     return;
   }
+  clearLong(session, statement);
   session.prepared.delete(statement.id);
   if (session.lastPrepared === statement) session.lastPrepared = undefined;
   for (const { id, leg } of statement.variants) leg.send(frame(addressed(command.close, id), 0));
@@ -184,7 +144,7 @@ export function takeClose(session: Session, { payload, raw }: Packet): void {
 export function takeReset(session: Session, packet: Packet): Promise<void> | undefined {
   const statement = statementOf(session, packet.payload);
   if (statement === undefined) return unknown(session, packet, session.leg.expected.one);
-  clearLong(statement);
+  clearLong(session, statement);
   const { current, variants } = statement;
   // On a server that is gone there is nothing to reset.
   const [first = current, ...others] = [current, ...variants.filter((each) => each !== current)].filter(isThere);
@@ -217,14 +177,4 @@ export function unknown(session: Session, packet: Packet, expectation: Expectati
     return undefined;
   }
   return session.visit(leg, () => void leg.send(raw, expectation));
-}
-
-export function longDataOf({ long }: Prepared, id: number): Buffer[] {
-  return [...long].flatMap(([parameter, all]) =>
-    all.map((data) => {
-      const index = Buffer.alloc(2);
-      index.writeUInt16LE(parameter);
-      return frame(addressed(command.longData, id, Buffer.concat([index, data])), 0);
-    }),
-  );
 }

@@ -49,12 +49,14 @@ function judged(session: Session, given: Given): Promise<void> | undefined {
   return carryOut(session, given, judgement, text);
 }
 
+const unread = { text: '', analysis: undefined, label: undefined };
+
 /** The server does not say how it reads: of base that is nobody's business. */
 function unknown(session: Session, given: Given): Promise<void> | undefined {
   const { options, leg, state } = session;
   const isBase = options.labels().length === 0 && state.variables.size === 0;
   if (isBase || options.shadows().isEmpty)
-    return session.visit(leg, () => void leg.send(asWritten(session, given), leg.expected.query));
+    return session.visit(leg, () => void leg.send(asWritten(session, given), expectationOf(session, unread)));
   session.refuse(given.packet, { reason: 'unknown-server', message: 'the server does not say its sql_mode' });
   return undefined;
 }

@@ -1,7 +1,7 @@
 // User variables as carriers: which they are, how a server is asked for them, and how the statements of one text find them.
 
 import { traceHeaders } from '../../propagation/trace.ts';
-import type { Analysis, SessionChange, Statement } from '../../sql/analysis.ts';
+import { type Analysis, changesOf, type SessionChange } from '../../sql/analysis.ts';
 import { labelHeader } from '../../traffic/label.ts';
 
 const ofLabels = [labelHeader, 'baggage'];
@@ -14,12 +14,6 @@ export const notKnown = 'a value that is not known';
 
 type Variables = ReadonlyMap<string, string>;
 type VariableChange = Extract<SessionChange, { what: 'variable' }>;
-
-/** All that a statement changes, that of a literal which it executes too. */
-export function changesOf({ verb, changes, dynamic }: Statement): readonly SessionChange[] {
-  if (verb !== 'EXECUTE' || dynamic === undefined) return changes;
-  return dynamic.analysis.statements.flatMap(changesOf);
-}
 
 export function isOfCarrier(change: SessionChange): change is VariableChange {
   return change.what === 'variable' && carrierVariables.includes(change.name);

@@ -28,6 +28,8 @@ export type Session = {
   lastPrepared: Prepared | undefined;
   /** PREPAREs whose replies are to come. */
   preparing: number;
+  /** Of values that are kept until their execution, those of all statements. */
+  longBytes: number;
   /** Statements that were prepared on servers of labels. */
   elsewhere: number;
   /** True where this statement can be nobody's but base's, whatever is in it. HOT */
@@ -54,6 +56,7 @@ export function createSession(given: SessionOptions): Session {
     prepared: new Map(),
     lastPrepared: undefined,
     preparing: 0,
+    longBytes: 0,
     elsewhere: 0,
     isPlain() {
       if (state.unsettled > 0 || session.active !== leg || given.instances.held !== undefined) return false;

@@ -1,26 +1,27 @@
 // What a statement changes of its session comes true with the server's yes.
 
-import type { Analysis, Setting, Statement } from '../../sql/analysis.ts';
+import { type Analysis, changesOf, type Setting, type Statement } from '../../sql/analysis.ts';
+import { plainMode } from '../../sql/mode.ts';
 import { afterFailure, changesTemporary, temporaryAfter } from '../../sql/temporary.ts';
 import type { Label } from '../../traffic/label.ts';
-import { changesOf } from '../label/variables.ts';
 import type { Expectation } from '../packets/replies.ts';
 import type { Session } from './session.ts';
-import { apply, type State } from './state.ts';
+import { apply, doubt, type State } from './state.ts';
 
 export type Settled = {
+  /** undefined: it was not read. */
   readonly analysis: Analysis | undefined;
   readonly label: Label | undefined;
 };
 
-/** The reply to a text that was read; where it changes nothing, the one that all share. */
+/** The reply to a text; where it changes nothing, or there is no label that it might matter to, the one that all share. */
 export function expectationOf(session: Session, given: Settled): Expectation {
-  const { analysis, label } = given;
-  if (analysis !== undefined && session.active !== session.leg && analysis.statements.some(isKeeping))
-    session.instances.keep(session.active);
-  if (analysis === undefined || !isChanging(analysis, session.state)) return session.leg.expected.query;
-  const { state } = session;
+  const { analysis = unread, label } = given;
+  const { state, options } = session;
   const isHere = session.active === session.leg;
+  if (!isHere && analysis.statements.some(isKeeping)) session.instances.keep(session.active);
+  const isShared = analysis === unread ? options.shadows().isEmpty : !isChanging(analysis, state);
+  if (isShared) return session.leg.expected.query;
   let results = 0;
   state.unsettled += 1;
   return {
@@ -30,9 +31,11 @@ export function expectationOf(session: Session, given: Settled): Expectation {
     },
     done(reply) {
       state.unsettled -= 1;
-      // Of several, those before the one that failed have happened.
+      // Of several, those before the one that failed have happened; behind a CALL, which has several results, nobody knows.
+      const isCounted = reply.error === undefined || !analysis.statements.slice(0, -1).some(isOfResults);
       const statements = reply.error === undefined ? analysis.statements : analysis.statements.slice(0, results);
-      for (const setting of statements.flatMap(settingsOf)) state.settings.keep(setting);
+      for (const setting of (isCounted ? statements : analysis.statements).flatMap(settingsOf))
+        state.settings.keep({ ...setting, isLiteral: isCounted && setting.isLiteral });
       const failed = analysis.statements[statements.length];
       // Those on a label's server hide none here; there, names mean the same without being known.
       if (isHere) state.temporary = temporaryAfter({ ...analysis, statements }, state);
@@ -44,8 +47,17 @@ export function expectationOf(session: Session, given: Settled): Expectation {
         else if (verb !== 'EXECUTE') state.texts.delete(prepared);
       }
       if (isHere && failed !== undefined) state.temporary = afterFailure(failed, state, analysis.mode);
+      if (failed !== undefined) settleFailed(state, failed);
+      if (analysis.statements.some(isUnseen)) state.mode = undefined;
+      if (analysis.unread !== undefined || !isCounted) doubt(state);
     },
   };
+}
+
+/** It may have done a part of what it would. */
+function settleFailed(state: State, failed: Statement): void {
+  for (const change of changesOf(failed)) if (change.what !== 'database') apply(state, { ...change, value: undefined });
+  for (const setting of settingsOf(failed).slice(0, -1)) state.settings.keep({ ...setting, isLiteral: false });
 }
 
 /** That of a literal which it executes too. */
@@ -65,15 +77,21 @@ function isKeeping({ changes, dynamic, kind, prepared, verb }: Statement): boole
   );
 }
 
+const unread: Analysis = { statements: [], comments: [], unread: 'all of it', mode: plainMode };
+
+function isOfResults({ kind }: Statement): boolean {
+  return kind === 'unknown';
+}
+
+/** What it executes was not read. */
+function isUnseen({ verb, dynamic }: Statement): boolean {
+  return verb === 'EXECUTE' && (dynamic === undefined || dynamic.analysis.unread !== undefined);
+}
+
 function isChanging(analysis: Analysis, state: State): boolean {
-  for (const { changes, kind, prepared, verb, dynamic } of analysis.statements)
-    if (
-      changes.length > 0 ||
-      dynamic !== undefined ||
-      kind === 'definition' ||
-      prepared !== undefined ||
-      verb === 'SET'
-    )
+  if (analysis.unread !== undefined) return true;
+  for (const { changes, kind, prepared, verb } of analysis.statements)
+    if (changes.length > 0 || kind === 'definition' || prepared !== undefined || verb === 'EXECUTE' || verb === 'SET')
       return true;
   // What is not understood may have made or dropped any temporary table.
   return temporaryAfter(analysis, state) !== state.temporary;

@@ -114,8 +114,15 @@ export function apply(state: State, change: SessionChange): void {
   }
 }
 
+/** After what was not read, or not counted: all is asked for that a server can say, and the rest is believed no more. */
+export function doubt(state: State): void {
+  doubtCarriers(state);
+  state.temporary = new Set();
+  state.texts.clear();
+}
+
 /** Until the server is asked what they are, any of them may be a label. */
-export function doubtCarriers(state: State): void {
+function doubtCarriers(state: State): void {
   state.mode = undefined;
   state.variables.set(labelHeader, notKnown);
 }

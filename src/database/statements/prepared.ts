@@ -2,7 +2,9 @@
 
 import type { Mode } from '../../sql/mode.ts';
 import type { Reply } from '../packets/replies.ts';
+import { lastId, statementId } from '../payloads/execute.ts';
 import type { Parameter } from '../payloads/values.ts';
+import type { Session } from '../session/session.ts';
 import type { Leg } from '../upstream/leg.ts';
 
 /** The same statement of a server. */
@@ -21,6 +23,7 @@ export type Prepared = {
   readonly text: string;
   /** As they were when it was prepared: so does the server read it again. */
   readonly mode: Mode | undefined;
+  readonly sqlMode: string;
   readonly database: string | undefined;
   readonly parameters: number;
   readonly columns: number;
@@ -39,12 +42,21 @@ export type Prepared = {
 /** No server prepares nothing: it is no statement's own. */
 export const unreadText = '';
 
+/** undefined where there is none. */
+export function statementOf(
+  session: Pick<Session, 'prepared' | 'lastPrepared'>,
+  payload: Buffer,
+): Prepared | undefined {
+  const id = statementId(payload);
+  return id === lastId ? session.lastPrepared : session.prepared.get(id);
+}
+
 export function variantOf({ variants }: Prepared, leg: Leg, text: string): Variant | undefined {
   for (const variant of variants) if (variant.leg === leg && variant.text === text) return variant;
   return undefined;
 }
 
-/** Executed under more labels than this, the oldest variant goes. */
+/** Executed under more labels than this, the oldest variant goes that can be prepared again: the first is the client's own. */
 export const maxVariants = 4;
 
 export type Head = { readonly id: number; readonly columns: number; readonly parameters: number };

@@ -3,7 +3,7 @@ import type { Statement } from '../analysis.ts';
 import type { Edit } from './edits.ts';
 
 /** The longest alias that both servers take. */
-const maxLength = 255;
+export const maxLabelLength = 255;
 
 /** `edits` from the place `edited` on are those of this statement. A text with code in comments has a name that only the server knows. */
 export function editLabels(text: string, { labels }: Statement, edits: Edit[], edited: number): void {
@@ -14,7 +14,7 @@ export function editLabels(text: string, { labels }: Statement, edits: Edit[], e
     .sort((a, b) => a - b);
   for (const { from, to } of labels) {
     const label = text.slice(from, to);
-    if (label.length > maxLength || /\/\*M?!|--|#/.test(label)) continue;
+    if (label.length > maxLabelLength || /\/\*M?!|--|#/.test(label)) continue;
     if ((changed[indexFrom(changed, from)] ?? to) >= to) continue;
     edits.push({ from: to, to, text: ` AS \`${label.replaceAll('`', '``')}\`` });
   }

@@ -1,4 +1,5 @@
 // CREATE, ALTER, DROP and RENAME: which tables they define, and which they only name.
+import { ofSequence, readSequence } from '../tables/columns.ts';
 import { readTables } from '../tables/query.ts';
 import {
   behindParentheses,
@@ -64,7 +65,7 @@ function readCreateTable(reading: Reading, from: number, { isTemporary }: { read
   if (wordAt(reading, at) === 'LIKE' || isLikeInside) noteTable(reading, isLikeInside ? at + 2 : at + 1);
   else {
     if (wordAt(reading, at) === '(' && !isQuery(reading, at + 1)) at = behindParentheses(reading, at);
-    readReferences(reading, noted.next, at);
+    readColumns(reading, noted.next, at);
     const query = readOptions(reading, at);
     if (query < reading.tokens.length) readTables(reading, query, 'query');
   }
@@ -110,10 +111,13 @@ function readMerged(reading: Reading, at: number): number {
   return closing;
 }
 
-/** Tables that foreign keys name. */
-function readReferences(reading: Reading, from: number, to: number): void {
-  for (let at = from; at < to; at += 1)
-    if (wordAt(reading, at) === 'REFERENCES' && isName(tokenAt(reading, at + 1))) noteTable(reading, at + 1);
+/** Tables that foreign keys name, and sequences of which defaults take the next number. */
+function readColumns(reading: Reading, from: number, to: number): void {
+  for (let at = from; at < to; at += 1) {
+    const word = wordAt(reading, at);
+    if (word === 'REFERENCES' && isName(tokenAt(reading, at + 1))) noteTable(reading, at + 1);
+    else if (ofSequence.has(word)) readSequence(reading, at);
+  }
 }
 
 function readIndex(reading: Reading, from: number): void {
@@ -150,6 +154,7 @@ export function readAlter(reading: Reading, from: number): Read {
     const word = wordAt(reading, next);
     const then = wordAt(reading, next + 1);
     if (word === 'REFERENCES') noteTable(reading, next + 1);
+    else if (ofSequence.has(word)) readSequence(reading, next);
     else if (word === 'UNION') next = readMerged(reading, next);
     else if (word === 'RENAME' && !notTables.has(then)) {
       const isWord = then === 'TO' || then === 'AS' || then === '=';

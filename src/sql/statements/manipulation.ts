@@ -99,7 +99,9 @@ type Named = Pick<Qualifier, 'database' | 'table'>;
 export function readDelete(reading: Reading, from: number): Read {
   const read = { verb: 'DELETE', kind: 'write' } as const;
   let at = behindModifiers(reading, from + 1, deleteModifiers);
-  if (wordAt(reading, at) === 'HISTORY' && wordAt(reading, at + 1) === 'FROM') at += 1;
+  // Elsewhere it may be a table's name.
+  const mayBeHistory = at === from + 1 && reading.mode.server.flavour === 'mariadb';
+  if (mayBeHistory && wordAt(reading, at) === 'HISTORY' && wordAt(reading, at + 1) === 'FROM') at += 1;
   const isFromFirst = wordAt(reading, at) === 'FROM';
   const list = isFromFirst ? at + 1 : at;
   const behind = behindTargets(reading, list);

@@ -44,7 +44,7 @@ export function readTruncate(reading: Reading, from: number): Read {
   return { verb: 'TRUNCATE', kind: 'write' };
 }
 
-/** Only OPEN names a table; READ and CLOSE name what was opened, by its alias. */
+/** Only OPEN names a table; READ and CLOSE name what was opened by its alias, under whatever label. */
 export function readHandler(reading: Reading, from: number): Read {
   const noted = noteTable(reading, from + 1);
   if (noted === undefined) return { verb: 'HANDLER', kind: 'read' };
@@ -56,6 +56,7 @@ export function readHandler(reading: Reading, from: number): Read {
   } else {
     reading.tables.pop();
     readTables(reading, noted.next, 'tail');
+    if (wordAt(reading, noted.next) !== 'CLOSE') hinder(reading, 'dynamic', 'what was opened before');
   }
   return { verb: 'HANDLER', kind: 'read' };
 }
@@ -84,7 +85,7 @@ export function readLock(reading: Reading, from: number): Read {
     if (noted === undefined) break;
     at = noted.next;
     const isWritten = isAs(wordAt(reading, at));
-    const isAlias = isWritten || (isName(tokenAt(reading, at)) && !locks.has(wordAt(reading, at)));
+    const isAlias = isWritten || (isName(tokenAt(reading, at)) && !opensLock.has(wordAt(reading, at)));
     if (isAlias) at += isWritten ? 2 : 1;
     while (locks.has(wordAt(reading, at))) at += 1;
     noted.table.needs = isAlias ? 'itself' : 'lock';
@@ -98,6 +99,8 @@ export function readLock(reading: Reading, from: number): Read {
   return { verb: 'LOCK TABLES', kind: 'lock' };
 }
 
+/** All of them are reserved. */
+const opensLock = new Set(['READ', 'WRITE', 'LOW_PRIORITY']);
 const locks = new Set(['READ', 'LOCAL', 'WRITE', 'LOW_PRIORITY', 'CONCURRENT']);
 const behindLocks = new Set([';', 'WAIT', 'NOWAIT']);
 

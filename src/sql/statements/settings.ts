@@ -82,7 +82,7 @@ function readAssignment(reading: Reading, { from, end }: { from: number; end: nu
     hinder(reading, 'server', `SET ${first.word}`);
     return isForAll;
   }
-  const isCharset = first.word === 'CHARACTER' && wordAt(reading, from + 1) === 'SET';
+  const isCharset = (first.word === 'CHARACTER' || first.word === 'CHAR') && wordAt(reading, from + 1) === 'SET';
   if (first.word === 'NAMES' || first.word === 'CHARSET' || isCharset) {
     const isLiteral = noteCharset(reading, isCharset ? from + 2 : from + 1, end);
     reading.settings.push({ text, name: 'names', isLiteral });

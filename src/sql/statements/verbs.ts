@@ -2,6 +2,7 @@
 import { noteSet } from '../tables/columns.ts';
 import { readTables } from '../tables/query.ts';
 import { hinder, isName, type Reading, tokenAt, wordAt } from '../tables/reading.ts';
+import { lowerCase, nameOf } from '../tokens/token.ts';
 import { readAlter, readCreate, readDrop, readRename } from './definition.ts';
 import { type Inner, readDeallocate, readExecute, readPrepare } from './dynamic.ts';
 import { readDelete, readInsert, readUpdate } from './manipulation.ts';
@@ -104,11 +105,18 @@ function readQuery(reading: Reading, from: number): Read {
 function readSettings(reading: Reading, from: number): Read {
   if (wordAt(reading, from + 1) !== 'STATEMENT' || !isName(tokenAt(reading, from + 2))) return readSet(reading, from);
   let at = from + 2;
+  let isReadOtherwise = false;
   for (; at < reading.tokens.length && wordAt(reading, at) !== 'FOR'; at += 1) {
-    const word = wordAt(reading, at);
-    if (word === 'SQL_MODE' || word === 'CHARACTER_SET_CLIENT') hinder(reading, 'unread', word);
+    const token = tokenAt(reading, at);
+    const name = isName(token) ? lowerCase(nameOf(reading.text, token)) : '';
+    if (name !== 'sql_mode' && name !== 'character_set_client') continue;
+    isReadOtherwise = true;
+    hinder(reading, 'unread', name);
   }
-  return readVerb(reading, at + 1);
+  const read = readVerb(reading, at + 1);
+  // Behind it all is as before, whatever a SET in it has set.
+  if (isReadOtherwise) reading.changes.push({ what: 'sqlMode', value: undefined });
+  return read;
 }
 
 function readAnalyze(reading: Reading, from: number): Read {

@@ -72,6 +72,9 @@ export function variableName({ text }: Reading, token: Token): string | undefine
   return lowerCase(text.slice(token.from + 1, token.to));
 }
 
+/** Words that begin what names a sequence. */
+export const ofSequence: ReadonlySet<string> = new Set(['NEXT', 'PREVIOUS', 'NEXTVAL', 'LASTVAL', 'SETVAL']);
+
 /** `NEXT VALUE FOR s`, `NEXTVAL(s)`, …; the place of the last token of it. A number is taken, but no row changes. */
 export function readSequence(reading: Reading, at: number): number {
   const next = wordAt(reading, at + 1);

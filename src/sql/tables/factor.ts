@@ -112,3 +112,12 @@ function isAliasOfTime(reading: Reading, at: number): boolean {
   if (!isName(tokenAt(reading, at)) || wordAt(reading, at - 2) === 'INTERVAL') return false;
   return before.kind === 'string' || before.kind === 'number' || before.kind === 'variable' || before.word === ')';
 }
+
+/** `USE INDEX FOR JOIN (…)` is no join: the place of the last token of it, or of this one. */
+export function behindIndexHint(reading: Reading, at: number): number {
+  const next = wordAt(reading, at + 1);
+  if (next !== 'INDEX' && next !== 'KEY') return at;
+  for (let open = at + 2; open <= at + 5; open += 1)
+    if (wordAt(reading, open) === '(') return tokenAt(reading, open).closing;
+  return at;
+}

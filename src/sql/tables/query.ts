@@ -2,7 +2,7 @@
 import type { Token } from '../tokens/token.ts';
 import { noteColumn, noteVariable, readColumn, readInto, readSequence } from './columns.ts';
 import { behindCycle, closeCte, hideCtes, isWith, readCte, readWith } from './ctes.ts';
-import { readAlias, readFactor, settle } from './factor.ts';
+import { behindIndexHint, readAlias, readFactor, settle } from './factor.ts';
 import { closeBlock, type Frame, openFrame, openInside, type State } from './frame.ts';
 import { closeItem, openItem } from './labels.ts';
 import { hinder, isName, misread, noteTable, type Reading, tokenAt, wordAt } from './reading.ts';
@@ -239,13 +239,4 @@ function isFromFirst(reading: Reading, at: number): boolean {
   if (next !== 'FIRST' && next !== 'LAST') return false;
   const then = wordAt(reading, at + 2);
   return then === 'OVER' || ((then === 'RESPECT' || then === 'IGNORE') && wordAt(reading, at + 3) === 'NULLS');
-}
-
-/** `USE INDEX FOR JOIN (…)` is no join. */
-function behindIndexHint(reading: Reading, at: number): number {
-  const next = wordAt(reading, at + 1);
-  if (next !== 'INDEX' && next !== 'KEY') return at;
-  for (let open = at + 2; open <= at + 5; open += 1)
-    if (wordAt(reading, open) === '(') return tokenAt(reading, open).closing;
-  return at;
 }

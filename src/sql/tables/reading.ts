@@ -89,12 +89,11 @@ export function misread(reading: Reading, at: number): void {
   hinder(reading, 'unread', `${found}${token === undefined ? '' : ` at byte ${token.from}`}`);
 }
 
-/** What is skipped unread must hold no query. */
+const naming = new Set(['SELECT', 'TABLE', 'VALUES', 'NEXT', 'PREVIOUS', 'NEXTVAL', 'LASTVAL', 'SETVAL']);
+
+/** What is skipped unread must hold no query, and no number of a sequence. */
 export function skipExpressions(reading: Reading, from: number, to: number): void {
-  for (let at = from; at < to; at += 1) {
-    const word = wordAt(reading, at);
-    if (word === 'SELECT' || word === 'TABLE' || word === 'VALUES') misread(reading, at);
-  }
+  for (let at = from; at < to; at += 1) if (naming.has(wordAt(reading, at))) misread(reading, at);
 }
 
 /** Behind the `)` of the `(` at this place. */

@@ -30,6 +30,11 @@ export function isSpace(code: number): boolean {
   return ((classes[code] ?? 0) & space) !== 0;
 }
 
+export function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 127) return false;
+  return true;
+}
+
 /** What must follow `--` for a comment: white space, a control character, or the end; or what may be one of them. */
 export function opensLineComment(code: number, { charset }: Mode): boolean {
   return code <= 32 || code === 127 || Number.isNaN(code) || (code > 127 && charset === 'single');
@@ -43,9 +48,7 @@ export function mayBeSpace(code: number): boolean {
 type Range = readonly [number, number];
 
 /** First and second bytes of two-byte characters, as the server's `ismbchar` has them. */
-const pairs: Readonly<
-  Record<Exclude<Mode['charset'], 'bytes' | 'single'>, { head: readonly Range[]; tail: readonly Range[] }>
-> = {
+const pairs: Readonly<Partial<Record<Mode['charset'], { head: readonly Range[]; tail: readonly Range[] }>>> = {
   big5: { head: [[0xa1, 0xf9]], tail: [[0x40, 0x7e], [0xa1, 0xfe]] }, // biome-ignore format: one row a charset
   gbk: { head: [[0x81, 0xfe]], tail: [[0x40, 0x7e], [0x80, 0xfe]] }, // biome-ignore format: one row a charset
   gb18030: { head: [[0x81, 0xfe]], tail: [[0x40, 0x7e], [0x80, 0xfe]] }, // biome-ignore format: one row a charset
@@ -55,8 +58,9 @@ const pairs: Readonly<
 /** How many bytes the character at this place has; 1 for a byte that begins none, as the server takes it. */
 export function characterLength(text: string, at: number, charset: Mode['charset']): 1 | 2 | 4 {
   const code = text.charCodeAt(at);
-  if (code < 0x81 || charset === 'bytes' || charset === 'single') return 1;
-  const { head, tail } = pairs[charset];
+  const pair = pairs[charset];
+  if (code < 0x81 || pair === undefined) return 1;
+  const { head, tail } = pair;
   if (!isWithin(head, code)) return 1;
   const second = text.charCodeAt(at + 1);
   if (isWithin(tail, second)) return 2;

@@ -1,6 +1,6 @@
 // Where strings, quoted names, variables and numbers end.
 import type { Mode } from '../mode.ts';
-import { characterLength, isDigit, isHexDigit, isInName, mayBeSpace } from './characters.ts';
+import { characterLength, isAscii, isDigit, isHexDigit, isInName, mayBeSpace } from './characters.ts';
 
 /** Behind the closing quote of a string that begins at `from`; -1 where it has none. */
 export function endOfString(text: string, from: number, mode: Mode): number {
@@ -87,15 +87,18 @@ function endOfRun(text: string, from: number): number {
   return at;
 }
 
-/** Behind a variable, whose `@` is at `from`; -1 where quotes do not end. */
+/**
+ * Behind a variable, whose `@` is at `from`; -1 where quotes do not end, and for letters of two bytes without quotes: of
+ * variables alone the server reads each byte as a character.
+ */
 export function endOfVariable(text: string, from: number, mode: Mode): number {
   const isSystem = text.charCodeAt(from + 1) === 0x40;
   const start = from + (isSystem ? 2 : 1);
   const code = text.charCodeAt(start);
   if (code === 0x60 || (code === 0x22 && mode.ansiQuotes)) return endOfName(text, start, mode);
-  if (isSystem) return endOfWord(text, start, mode);
-  if (code === 0x22 || code === 0x27) return endOfString(text, start, mode);
+  if (!isSystem && (code === 0x22 || code === 0x27)) return endOfString(text, start, mode);
   let at = endOfWord(text, start, mode);
-  while (at >= 0 && text.charCodeAt(at) === 0x2e) at = endOfWord(text, at + 1, mode);
-  return at;
+  while (!isSystem && at >= 0 && text.charCodeAt(at) === 0x2e) at = endOfWord(text, at + 1, mode);
+  const isOfBytes = mode.charset === 'bytes' || mode.charset === 'single' || isAscii(text.slice(start, at));
+  return isOfBytes ? at : -1;
 }

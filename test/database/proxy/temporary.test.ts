@@ -1,6 +1,6 @@
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Server, startServer } from '../server.ts';
+import { isMysql, type Server, startServer } from '../server.ts';
 import { ownServerRules, type Stage, shadowTable, startStage, tables } from '../stage.ts';
 
 describe('a temporary table of a label', () => {
@@ -70,6 +70,8 @@ describe('a temporary table on a server of a label, or on base', () => {
   });
 });
 
+/** A MySQL renames the table that is hidden. */
+const ofMariadb = /^RENAME|OR REPLACE|IMMEDIATE/;
 const create = 'CREATE TEMPORARY TABLE orders (id INT, name VARCHAR(200))';
 const gray = "/*baggage='OpenSergo-Label%3Dgray'*/";
 
@@ -83,16 +85,18 @@ describe.each([
   });
   afterAll(() => stage?.close());
 
-  test.each([
-    'DROP TABLE absent, orders',
-    'DROP TEMPORARY TABLE absent, orders',
-    'ALTER TABLE orders RENAME TO other',
-    'ALTER TABLE orders ADD COLUMN more INT, RENAME other',
-    'RENAME TABLE orders TO other',
-    'CREATE OR REPLACE TEMPORARY TABLE orders (PRIMARY KEY (id)) SELECT 1 AS id UNION ALL SELECT 1',
-    "EXECUTE IMMEDIATE 'DROP TEMPORARY TABLE absent, orders'",
-    'DROP TABLE orders; SELECT * FROM absent',
-  ])('after %s', async (gone) => {
+  test.each(
+    [
+      'DROP TABLE absent, orders',
+      'DROP TEMPORARY TABLE absent, orders',
+      'ALTER TABLE orders RENAME TO other',
+      'ALTER TABLE orders ADD COLUMN more INT, RENAME other',
+      'RENAME TABLE orders TO other',
+      'CREATE OR REPLACE TEMPORARY TABLE orders (PRIMARY KEY (id)) SELECT 1 AS id UNION ALL SELECT 1',
+      "EXECUTE IMMEDIATE 'DROP TEMPORARY TABLE absent, orders'",
+      'DROP TABLE orders; SELECT * FROM absent',
+    ].filter((text) => !isMysql || !ofMariadb.test(text)),
+  )('after %s', async (gone) => {
     const client = await stage.connect({ multipleStatements: true });
     await client.query(create);
     await client.query(gone).catch(() => {});

@@ -51,6 +51,14 @@ test('a column keeps the name that its text gave it, with its own literal', () =
     });
 });
 
+test('it keeps it where marks for its literals would make it too long for an alias', () => {
+  const { verdictOf } = remember();
+  for (const ids of ['1', '2', '12345678901234'].map((id) => Array(15).fill(id).join(','))) {
+    const text = `SELECT (SELECT MAX(id) FROM orders WHERE id IN (${ids})) FROM items`;
+    expect(bare(verdictOf(text))).toEqual(bare(find(text, analyse(text, mariadb))));
+  }
+});
+
 test('a text in which the mark of literals stands itself is not mistaken', () => {
   const { verdictOf } = remember();
   for (const id of ['1', '70368744177663', '2'])

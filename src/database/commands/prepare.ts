@@ -145,12 +145,16 @@ export function takeReset(session: Session, packet: Packet): Promise<void> | und
   const statement = statementOf(session, packet.payload);
   if (statement === undefined) return unknown(session, packet, session.leg.expected.one);
   clearLong(session, statement);
-  const { current } = statement;
-  const { leg } = current;
-  for (const variant of statement.variants)
-    if (variant !== current && !variant.leg.socket.destroyed)
-      void variant.leg.ask(addressed(command.reset, variant.id), 'one');
-  return session.visit(leg, () => void leg.send(frame(addressed(command.reset, current.id), 0), leg.expected.one));
+  const { current, variants } = statement;
+  // On a server that is gone there is nothing to reset.
+  const [first = current, ...others] = [current, ...variants.filter((each) => each !== current)].filter(isThere);
+  for (const { leg, id } of others) void leg.ask(addressed(command.reset, id), 'one');
+  const { leg, id } = first;
+  return session.visit(leg, () => void leg.send(frame(addressed(command.reset, id), 0), leg.expected.one));
+}
+
+function isThere({ leg }: Variant): boolean {
+  return !leg.socket.destroyed;
 }
 
 /** From the server that has the cursor. */

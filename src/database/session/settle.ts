@@ -47,27 +47,17 @@ export function expectationOf(session: Session, given: Settled): Expectation {
         else if (verb !== 'EXECUTE') state.texts.delete(prepared);
       }
       if (isHere && failed !== undefined) state.temporary = afterFailure(failed, state, analysis.mode);
-      if (failed !== undefined) doubtChanges(state, failed);
+      if (failed !== undefined) settleFailed(state, failed);
       if (analysis.statements.some(isUnseen)) state.mode = undefined;
       if (analysis.unread !== undefined || !isCounted) doubt(state);
     },
   };
 }
 
-const unread: Analysis = { statements: [], comments: [], unread: 'all of it', mode: plainMode };
-
 /** It may have done a part of what it would. */
-function doubtChanges(state: State, failed: Statement): void {
+function settleFailed(state: State, failed: Statement): void {
   for (const change of changesOf(failed)) if (change.what !== 'database') apply(state, { ...change, value: undefined });
-}
-
-function isOfResults({ kind }: Statement): boolean {
-  return kind === 'unknown';
-}
-
-/** What it executes was not read. */
-function isUnseen({ verb, dynamic }: Statement): boolean {
-  return verb === 'EXECUTE' && (dynamic === undefined || dynamic.analysis.unread !== undefined);
+  for (const setting of settingsOf(failed).slice(0, -1)) state.settings.keep({ ...setting, isLiteral: false });
 }
 
 /** That of a literal which it executes too. */
@@ -85,6 +75,17 @@ function isKeeping({ changes, dynamic, kind, prepared, verb }: Statement): boole
     kind === 'unknown' ||
     changesTemporary({ verb })
   );
+}
+
+const unread: Analysis = { statements: [], comments: [], unread: 'all of it', mode: plainMode };
+
+function isOfResults({ kind }: Statement): boolean {
+  return kind === 'unknown';
+}
+
+/** What it executes was not read. */
+function isUnseen({ verb, dynamic }: Statement): boolean {
+  return verb === 'EXECUTE' && (dynamic === undefined || dynamic.analysis.unread !== undefined);
 }
 
 function isChanging(analysis: Analysis, state: State): boolean {

@@ -43,7 +43,8 @@ export function expectationOf(session: Session, given: Settled): Expectation {
         const { verb, prepared } = statement;
         for (const change of changesOf(statement)) apply(state, change);
         if (prepared === undefined) continue;
-        if (verb === 'PREPARE') state.texts.set(prepared, label ?? '');
+        if (verb === 'PREPARE' && isFolded(prepared)) state.texts.clear();
+        else if (verb === 'PREPARE') state.texts.set(prepared, label ?? '');
         else if (verb !== 'EXECUTE') state.texts.delete(prepared);
       }
       if (failed !== undefined) settleFailed(state, failed, analysis.mode);
@@ -63,6 +64,11 @@ function settleFailed(state: State, failed: Statement, mode: Mode): void {
 
 function isOfResults({ kind }: Statement): boolean {
   return kind === 'unknown';
+}
+
+/** Another name may be the same: MySQL compares them without accents, and without spaces behind them. */
+function isFolded(name: string): boolean {
+  return /[^\x20-\x7e]| $/.test(name);
 }
 
 /** What it executes was not read. */

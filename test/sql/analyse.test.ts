@@ -34,6 +34,10 @@ describe('what a statement changes about its session', () => {
     // Behind it the session reads as before.
     ["SET STATEMENT `sql_mode` = '' FOR SET sql_mode = 'A'", [sqlMode('A'), sqlMode()]],
     ["SET STATEMENT max_statement_time = 1 FOR SET sql_mode = 'A'", [sqlMode('A')]],
+    // In MySQL these are the same variable.
+    ["SET sql_mod\xc3\xa9 = '', SESSION \xc5\xbfql_mode = ''", [sqlMode(), sqlMode()]],
+    ["SET `sql_mode ` = '', @@`sql_mode ` = '', @@session.`sql_mode ` = ''", [sqlMode(), sqlMode(), sqlMode()]],
+    ["SET @@sql_mod\xc3\xa9 = '', @@\xdfql_mode = ''", [sqlMode(), sqlMode()]],
     ["SET GLOBAL sql_mode = 'ANSI'", []],
     ["SET @@global.sql_mode = 'ANSI'", []],
     // A scope counts for those behind it that have none.

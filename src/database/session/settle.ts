@@ -43,7 +43,8 @@ export function expectationOf(session: Session, given: Settled): Expectation {
         const { verb, prepared } = statement;
         for (const change of changesOf(statement)) apply(state, change);
         if (prepared === undefined) continue;
-        if (verb === 'PREPARE') state.texts.set(prepared, label ?? '');
+        if (verb === 'PREPARE' && isFolded(prepared)) state.texts.clear();
+        else if (verb === 'PREPARE') state.texts.set(prepared, label ?? '');
         else if (verb !== 'EXECUTE') state.texts.delete(prepared);
       }
       if (isHere && failed !== undefined) state.temporary = afterFailure(failed, state, analysis.mode);
@@ -81,6 +82,11 @@ const unread: Analysis = { statements: [], comments: [], unread: 'all of it', mo
 
 function isOfResults({ kind }: Statement): boolean {
   return kind === 'unknown';
+}
+
+/** Another name may be the same: MySQL compares them without accents, and without spaces behind them. */
+function isFolded(name: string): boolean {
+  return /[^\x20-\x7e]| $/.test(name);
 }
 
 /** What it executes was not read. */

@@ -110,6 +110,8 @@ function readAssignment(reading: Reading, { from, end }: { from: number; end: nu
   const value = wordsAt(reading, equals + 1, end);
   const isGlobal = system.scope === undefined ? isForAll : forAll.has(system.scope);
   if (isGlobal) hinder(reading, 'server', 'SET GLOBAL');
+  // MySQL compares names of variables without accents, and without spaces behind them.
+  else if (!/^[a-z0-9_$]*$/.test(system.name)) reading.changes.push({ what: 'sqlMode', value: undefined });
   else if (system.name === 'sql_mode') reading.changes.push({ what: 'sqlMode', value });
   else if (system.name === 'character_set_client') reading.changes.push({ what: 'charset', value });
   if (!isGlobal) {
@@ -135,14 +137,12 @@ function systemName(
     while (wordAt(reading, next) === '.') next += 2;
     return { name: lowerCase(nameOf(text, name)), scope: isScope ? first.word : undefined, next };
   }
-  const scope = text
-    .slice(first.from + 2, first.to)
-    .replaceAll('`', '')
-    .toUpperCase();
+  const said = lowerCase(text.slice(first.from + 2, first.to).replaceAll('`', ''));
+  const scope = said.toUpperCase();
   if (!scopes.has(scope) || wordAt(reading, from + 1) !== '.') {
     let next = from + 1;
     while (wordAt(reading, next) === '.') next += 2;
-    return { name: scope.toLowerCase(), scope: 'SESSION', next };
+    return { name: said, scope: 'SESSION', next };
   }
   const name = lowerCase(nameOf(text, tokenAt(reading, from + 2)));
   return { name, scope, next: from + 3 };

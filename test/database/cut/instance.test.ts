@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type Connection, createConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { query } from '../client.ts';
 import { type Server, startServer } from '../server.ts';
 import { ownServerRules, type Stage, startStage } from '../stage.ts';
-import { execute, openSpeaker, ping, prepare, query, reset } from '../statements/speaker.ts';
+import { execute, openSpeaker, ping, prepare, reset } from '../statements/speaker.ts';
 import { lost, middle, type Places, toldSql } from './places.ts';
 import { type How, openRelay, type Relay } from './relay.ts';
 

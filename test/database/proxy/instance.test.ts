@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeCertificates } from '../certificates.ts';
-import { type Server, startServer } from '../server.ts';
+import { isMysql, type Server, startServer } from '../server.ts';
 import { numbers, ownServerRules, type Stage, startStage } from '../stage.ts';
 
 let base: Server;
@@ -204,18 +204,31 @@ describe('a base workload', () => {
     expect(await there('SELECT id FROM app_gray.orders')).toEqual([1, 2]);
   });
 
+  const ofAccounts = isMysql
+    ? [
+        ["SET PASSWORD = 'new'", ''],
+        ["SET PASSWORD FOR CURRENT_USER() = 'new'", ''],
+        ['SET DEFAULT ROLE NONE TO root@localhost', ''],
+      ]
+    : [
+        ["SET PASSWORD = PASSWORD('new')", ''],
+        ["SET PASSWORD FOR 'root'@'localhost' = PASSWORD('new')", ''],
+        ["SET @name = 'carried', PASSWORD = PASSWORD('new')", 'carried'],
+        ['SET DEFAULT ROLE NONE', ''],
+      ];
+  const noPasswords = isMysql
+    ? "SET PASSWORD = ''"
+    : "SET PASSWORD = PASSWORD(''), PASSWORD FOR 'root'@'localhost' = PASSWORD('')";
+
   test.each([
-    ["SET PASSWORD = PASSWORD('new')", ''],
-    ["SET PASSWORD FOR 'root'@'localhost' = PASSWORD('new')", ''],
-    ["SET @name = 'carried', PASSWORD = PASSWORD('new')", 'carried'],
+    ...ofAccounts,
     ['SET GLOBAL max_connections = 77', ''],
     ["SET @name = 'carried', GLOBAL max_connections = 77", 'carried'],
-    ['SET DEFAULT ROLE NONE', ''],
   ])("%s is said to base's server alone", async (sql, name) => {
     const client = await stage.connect();
     const root = await stage.direct();
     await client.query(sql);
-    await root.query("SET PASSWORD = PASSWORD(''), PASSWORD FOR 'root'@'localhost' = PASSWORD('')");
+    await root.query(noPasswords);
     const insert = "INSERT INTO orders SELECT 1, COALESCE(@name, '') /*baggage='OpenSergo-Label%3Dgray'*/";
     await client.query(insert);
     expect(await there('SELECT name FROM app_gray.orders')).toEqual([name]);

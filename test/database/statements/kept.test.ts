@@ -1,8 +1,9 @@
 // Values that are sent before their execution: kept until it says whose they are, and not without bound.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { query } from '../client.ts';
 import { type Server, startServer } from '../server.ts';
 import { noRules, type Stage, startStage } from '../stage.ts';
-import { close, execute, longData, openSpeaker, prepare, query, reset, type Speaker } from './speaker.ts';
+import { close, execute, longData, openSpeaker, prepare, reset, type Speaker } from './speaker.ts';
 
 let server: Server;
 let stage: Stage;

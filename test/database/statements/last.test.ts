@@ -2,9 +2,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { command } from '../../../src/database/packets/command.ts';
 import { lastId } from '../../../src/database/payloads/execute.ts';
+import { query } from '../client.ts';
 import { type Server, startServer } from '../server.ts';
 import { type Stage, startStage, tables } from '../stage.ts';
-import { close, execute, fetch, longData, openSpeaker, ping, prepare, query, reset, type Speaker } from './speaker.ts';
+import { close, execute, fetch, longData, openSpeaker, ping, prepare, reset, type Speaker } from './speaker.ts';
 
 let server: Server;
 beforeAll(async () => {

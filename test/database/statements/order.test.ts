@@ -3,9 +3,10 @@ import { createConnection as createMariadb } from 'mariadb';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { lastId } from '../../../src/database/payloads/execute.ts';
+import { query } from '../client.ts';
 import { type Server, startServer } from '../server.ts';
 import { ownServerRules, type Stage, startStage } from '../stage.ts';
-import { execute, fetch, openSpeaker, ping, prepare, query, reset, type Speaker } from './speaker.ts';
+import { execute, fetch, openSpeaker, ping, prepare, reset, type Speaker } from './speaker.ts';
 
 let base: Server;
 let other: Server;

@@ -1,9 +1,10 @@
 // An execution that ends before all of its values are there.
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { frame } from '../../../src/database/packets/frames.ts';
+import { query } from '../client.ts';
 import { type Server, startServer } from '../server.ts';
 import { noRules, type Stage, type StageOptions, startStage } from '../stage.ts';
-import { execute, longData, openSpeaker, ping, prepare, query } from './speaker.ts';
+import { execute, longData, openSpeaker, ping, prepare } from './speaker.ts';
 
 let server: Server;
 let stage: Stage;

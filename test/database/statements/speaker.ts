@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { command, worded } from '../../../src/database/packets/command.ts';
 import { frame } from '../../../src/database/packets/frames.ts';
 import { addressed } from '../../../src/database/statements/prepared.ts';
+import { handshake } from '../client.ts';
 
 export type Speaker = {
   send(...packets: readonly Buffer[]): void;
@@ -12,10 +13,6 @@ export type Speaker = {
   close(): void;
 };
 
-/** 4.1, its passwords, plugins, several results; no EOF behind definitions. */
-const capabilities = 0x1 | 0x4 | 0x8 | 0x200 | 0x2000 | 0x8000 | (1 << 16) | (1 << 17) | (1 << 19) | (1 << 24);
-
-export const query = (sql: string): Buffer => frame(worded(command.query, sql), 0);
 export const ping: Buffer = frame(Buffer.from([command.ping]), 0);
 export const prepare = (sql: string): Buffer => frame(worded(command.prepare, sql), 0);
 export const reset = (id: number): Buffer => frame(addressed(command.reset, id), 0);
@@ -51,10 +48,7 @@ export async function openSpeaker(port: number): Promise<Speaker> {
   socket.on('error', () => {}).on('close', () => wake());
   await once(socket, 'connect');
   await packet();
-  const head = Buffer.alloc(32);
-  head.writeUInt32LE(capabilities, 0);
-  head[8] = 45;
-  socket.write(frame(Buffer.concat([head, Buffer.from('root\0\0app\0mysql_native_password\0')]), 1));
+  socket.write(handshake());
   await packet();
   return {
     send: (...all) => void socket.write(Buffer.concat(all)),

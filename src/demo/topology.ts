@@ -29,14 +29,19 @@ export function labelsOf({ service, version }: Member): Record<string, string> {
   return { app: service, ...(version === 'gray' && { 'traffic.opensergo.io/label': 'gray' }) };
 }
 
+const ports = { first: 10_240, count: 22_000 };
+let next = (process.pid * 64) % ports.count;
+
 /**
  * Distinct ports that nobody listens on: held all at once, then let go. Below those that systems give to calls that go out
- * (32768 and up): one of these could be taken between here and its use.
+ * (32768 and up): one of these could be taken between here and its use. So could one by another process that looks for free
+ * ports; each begins at a place of its own and goes on from there, as of random ones two were the same once in some runs.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = new Map<number, Server>();
   while (servers.size < count) {
-    const port = 10_240 + Math.floor(Math.random() * 22_000);
+    const port = ports.first + next;
+    next = (next + 1) % ports.count;
     const server = servers.has(port) ? undefined : await listen(port).catch(() => undefined);
     if (server) servers.set(port, server);
   }
